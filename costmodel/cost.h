@@ -1,0 +1,112 @@
+/* What does an activity cost? Times, energies, powers and areas of one chip, from the component
+ * library; takes event counts, never a graph.
+ *
+ * Three steps: cim_cost_library_load() once; cim_cost_chip_price() per design point turns an
+ * architecture into unit times, unit energies, leakage and areas (a few hundred flops, no
+ * allocation); cim_cost_energy() multiplies counts with units. The scheduler decides *when* things
+ * happen and therefore owns latency and the power profile; it reads unit times from here. */
+#ifndef CIM_COSTMODEL_COST_H
+#define CIM_COSTMODEL_COST_H
+
+#include "hwspace/arch.h"
+#include "hwspace/base/status.h"
+
+#include <stdbool.h>
+
+/* Breakdown rows. Names (cim_cost_kind_names) are JSON keys of *_breakdown_*. */
+typedef enum cim_cost_kind {
+    CIM_COST_CROSSBAR,       /* cells: read (array and drivers that the library does not split) */
+    CIM_COST_CROSSBAR_WRITE, /* programming cells */
+    CIM_COST_DAC,
+    CIM_COST_ADC,
+    CIM_COST_SAMPLE_HOLD,
+    CIM_COST_SHIFT_ADD,
+    CIM_COST_REGISTER,       /* input/output registers beside the crossbars */
+    CIM_COST_LOCAL_BUFFER,   /* L1 of the cores and its bus */
+    CIM_COST_GLOBAL_BUFFER,  /* L0 */
+    CIM_COST_NOC,
+    CIM_COST_ALU,
+    CIM_COST_OFFCHIP,
+    CIM_COST_OTHER,          /* named parts that fit nowhere else (sigmoid, max-pool unit) */
+    CIM_COST_LEAKAGE,        /* energy and power only; its area is zero */
+    CIM_COST_N_KINDS
+} cim_cost_kind;
+extern const char *const cim_cost_kind_names[CIM_COST_N_KINDS];
+
+/* Events the scheduler counts, one unit energy each. */
+typedef enum cim_cost_event {
+    CIM_EV_CELL_READ,     /* one cell read in one activation: rows_on * cols * activations */
+    CIM_EV_XB_STEP,       /* one activation step (one row group, one input phase) of one crossbar:
+                             registers and parts that run while a crossbar runs */
+    CIM_EV_DAC,           /* one wordline driven with one input digit */
+    CIM_EV_ADC,           /* one conversion */
+    CIM_EV_SAMPLE_HOLD,   /* one column sampled */
+    CIM_EV_SHIFT_ADD,     /* one converted value shifted and added */
+    CIM_EV_L1_READ_BIT,
+    CIM_EV_L1_WRITE_BIT,
+    CIM_EV_L0_READ_BIT,
+    CIM_EV_L0_WRITE_BIT,
+    CIM_EV_NOC_BIT_HOP,   /* one bit over one link and router */
+    CIM_EV_ALU_ADD,       /* add, subtract, compare, max, shift: one per element */
+    CIM_EV_ALU_MUL,
+    CIM_EV_ALU_DIV,       /* divide, square root */
+    CIM_EV_ALU_SPECIAL,   /* exponential, sigmoid, tanh, erf: one table or iterative evaluation */
+    CIM_EV_OFFCHIP_BIT,
+    CIM_EV_CELL_WRITE,    /* one cell programmed */
+    CIM_COST_N_EVENTS
+} cim_cost_event;
+
+/** Unit costs of one chip. All times in ns (INFINITY rates: no bottleneck), energies in pJ, power
+ *  in mW, areas in um2. Plain data, copied freely. */
+typedef struct cim_cost_chip {
+    double clock_ns;
+    double read_ns;      /* one activation of a crossbar (one row group, one input phase) */
+    double adc_ns;       /* converting every column once: ceil(cols / adcs) / rate; 0 without ADC */
+    double step_ns;      /* pipelined step: max(read_ns, adc_ns) */
+    double mvm_fill_ns;  /* after the last step of a product: conversion, shift-add */
+    double write_row_ns; /* programming one row of one crossbar */
+    double alu_add_cycles, alu_mul_cycles, alu_div_cycles, alu_special_cycles; /* ALU operations each counts for */
+    double core_alu_ops_per_ns;  /* of one core */
+    double chip_alu_ops_per_ns;  /* of the chip-level ALU */
+    double l1_bits_per_ns;       /* of one core's buffer */
+    double l0_bits_per_ns;       /* of the global buffer */
+    double noc_link_bits_per_ns; /* of one link */
+    double offchip_bits_per_ns;
+    double unit_pj[CIM_COST_N_EVENTS];
+    double leak_mw[CIM_COST_N_KINDS];     /* of the whole chip, by where it leaks; sum = leakage */
+    double leakage_mw;
+    double area_um2[CIM_COST_N_KINDS];    /* of the whole chip; sum = total */
+    double area_mm2;
+    double peak_mw[CIM_COST_N_KINDS];     /* everything active at once, leakage included */
+    double tier_area_um2[CIM_HW_N_TIERS]; /* one core's and one crossbar's area; the chip's own */
+    double tier_peak_mw[CIM_HW_N_TIERS];
+} cim_cost_chip;
+
+typedef struct cim_cost_library cim_cost_library;
+
+/** The built-in component library. @return CIM_E_INPUT naming file and pointer when broken. */
+CIM_MUST_CHECK cim_status cim_cost_library_load(cim_cost_library **out, cim_err *err);
+void cim_cost_library_destroy(cim_cost_library *lib);
+
+/** Price a chip. @param[out] out fully written on true.  @param[out] reason at least 128 bytes
+ *  @return false when no component fits (ADC bits or node outside a model's range): infeasible. */
+bool cim_cost_chip_price(const cim_cost_library *lib, const cim_hw_arch *arch, cim_cost_chip *out,
+                         char *reason, size_t size);
+
+/** Which breakdown row an event belongs to. */
+cim_cost_kind cim_cost_event_kind(cim_cost_event e);
+
+/** Dynamic energy by kind [pJ] of event counts; leakage = leakage_mw * busy_ns.
+ *  @param[out] pj  n_kinds, overwritten; @return the sum. Cost ~20 multiplications. */
+double cim_cost_energy(const cim_cost_chip *chip, const double counts[CIM_COST_N_EVENTS],
+                       double time_ns, double pj[CIM_COST_N_KINDS]);
+
+/** Analytical SQNR of a crossbar product (design page MODELS, "SQNR"; Shafiee 2016 for the
+ *  lossless bit count). Uniform operands, full-range converter.
+ *  @param n  length of the dot product.  @return dB; INFINITY when nothing is lost. */
+double cim_cost_sqnr_db(const cim_hw_arch *arch, double n);
+
+/** `arch show`: tiers, capacity, peak throughput, areas and powers. Keys as in the interface. */
+void cim_cost_arch_report_write(const cim_hw_arch *arch, const cim_cost_chip *chip, cim_jw *w);
+
+#endif

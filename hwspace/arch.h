@@ -1,0 +1,203 @@
+/* Abs-arch: what can be built and how it is scheduled, as one plain struct.
+ *
+ * Three tiers (chip, core, crossbar) after CIM-MLC, with the device, the converter model, the
+ * workload's precisions and the scheduling knobs beside them, so that one design point is one
+ * cim_hw_arch. A table of fields (cim_hw_fields) says for every dotted path its type, range, unit,
+ * default and meaning; the JSON reader and writer, `--set`, parameter spaces and the documentation
+ * are all driven by it, so a new knob is one row. Start with cim_hw_arch_load(). */
+#ifndef CIM_HWSPACE_ARCH_H
+#define CIM_HWSPACE_ARCH_H
+
+#include "hwspace/base/json.h"
+#include "hwspace/base/status.h"
+#include "hwspace/base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum cim_hw_mode { CIM_HW_MODE_CORE, CIM_HW_MODE_CROSSBAR, CIM_HW_MODE_WORDLINE } cim_hw_mode;
+
+typedef enum cim_hw_noc { CIM_HW_NOC_IDEAL, CIM_HW_NOC_BUS, CIM_HW_NOC_MESH, CIM_HW_NOC_TORUS, CIM_HW_NOC_TREE } cim_hw_noc;
+
+typedef enum cim_hw_device {
+    CIM_HW_DEVICE_SRAM,
+    CIM_HW_DEVICE_RERAM,
+    CIM_HW_DEVICE_PCM,
+    CIM_HW_DEVICE_FEFET,
+    CIM_HW_DEVICE_STT_MRAM,
+    CIM_HW_DEVICE_NOR_FLASH,
+    CIM_HW_N_DEVICES
+} cim_hw_device;
+
+/* Schedule levels; a level includes those before it. */
+typedef enum cim_hw_level { CIM_HW_LEVEL_NONE, CIM_HW_LEVEL_CG, CIM_HW_LEVEL_MVM, CIM_HW_LEVEL_VVM } cim_hw_level;
+typedef enum cim_hw_objective {
+    CIM_HW_OBJECTIVE_LATENCY,
+    CIM_HW_OBJECTIVE_THROUGHPUT,
+    CIM_HW_OBJECTIVE_ENERGY,
+    CIM_HW_OBJECTIVE_EDP
+} cim_hw_objective;
+typedef enum cim_hw_duplication { CIM_HW_DUPLICATION_EXACT, CIM_HW_DUPLICATION_DIVISOR, CIM_HW_DUPLICATION_NONE } cim_hw_duplication;
+typedef enum cim_hw_segmentation { CIM_HW_SEGMENTATION_OPTIMAL, CIM_HW_SEGMENTATION_GREEDY } cim_hw_segmentation;
+typedef enum cim_hw_binding { CIM_HW_BINDING_COLUMNS, CIM_HW_BINDING_CROSSBARS } cim_hw_binding;
+typedef enum cim_hw_placement { CIM_HW_PLACEMENT_ROW_MAJOR, CIM_HW_PLACEMENT_SNAKE } cim_hw_placement;
+
+/* Integers are int64_t and choices int64_t too (an enum's value), reals double, so that the field
+ * table addresses every member by offset and type alone. A real that is absent (a bandwidth or
+ * rate that is no bottleneck, a capacity that is unlimited) is NAN. */
+typedef struct cim_hw_chip {
+    int64_t cores;
+    int64_t noc;                  /* cim_hw_noc */
+    double noc_bits_per_cycle;    /* per link; NAN: no bottleneck */
+    double buffer_kib;            /* global (L0) buffer; NAN: unlimited and free */
+    double buffer_bits_per_cycle; /* NAN: no bottleneck */
+    double alu_ops_per_cycle;     /* NAN: no bottleneck */
+    double offchip_gb_per_s;      /* GB/s, 1e9 bytes; NAN: no bottleneck */
+} cim_hw_chip;
+
+typedef struct cim_hw_core {
+    int64_t crossbars;
+    double buffer_kib; /* local (L1) buffer per core; NAN: unlimited and free */
+    double buffer_bits_per_cycle;
+    double alu_ops_per_cycle;
+} cim_hw_core;
+
+typedef struct cim_hw_crossbar {
+    int64_t rows, cols;
+    int64_t parallel_rows; /* wordlines that may be on at once, <= rows */
+    int64_t adcs;          /* converters per crossbar; 0: digital CIM, no converter */
+    int64_t adc_bits, dac_bits;
+    double read_ns;        /* one activation; NAN: the device's default */
+    double adc_msps;       /* rate of one converter; NAN: keeps up with read_ns */
+} cim_hw_crossbar;
+
+typedef struct cim_hw_device_spec {
+    int64_t type; /* cim_hw_device */
+    int64_t bits_per_cell;
+} cim_hw_device_spec;
+
+typedef struct cim_hw_adc {
+    int64_t model; /* index into cim_hw_adc_models[], the library's named models */
+} cim_hw_adc;
+
+typedef struct cim_hw_workload {
+    int64_t weight_bits, activation_bits;
+    int64_t batch;           /* inferences run back to back */
+    int64_t sequence_length; /* 0: as in the model file */
+} cim_hw_workload;
+
+typedef struct cim_hw_schedule {
+    int64_t level;        /* cim_hw_level */
+    int64_t objective;    /* cim_hw_objective */
+    int64_t pipeline;     /* bool: operators overlap */
+    int64_t duplication;  /* cim_hw_duplication */
+    int64_t max_copies;   /* 0: no limit */
+    int64_t segmentation; /* cim_hw_segmentation */
+    int64_t binding;      /* cim_hw_binding */
+    int64_t stagger;      /* bool */
+    int64_t remap;        /* bool */
+    int64_t placement;    /* cim_hw_placement */
+    double peak_power_cap_w; /* NAN: none */
+} cim_hw_schedule;
+
+/* A named peripheral of the component library that is simply there: `count` of them per instance
+ * of a tier (a router shared by four tiles is 0.25 per core). Priced by the cost model. */
+typedef enum cim_hw_tier { CIM_HW_TIER_CHIP, CIM_HW_TIER_CORE, CIM_HW_TIER_CROSSBAR, CIM_HW_N_TIERS } cim_hw_tier;
+enum { CIM_HW_MAX_PARTS = 24, CIM_HW_NAME = 64 };
+typedef struct cim_hw_part {
+    char component[CIM_HW_NAME]; /* name in the component library */
+    int64_t tier;                /* cim_hw_tier */
+    double count;                /* per instance of the tier */
+} cim_hw_part;
+
+typedef struct cim_hw_arch {
+    char name[CIM_HW_NAME];
+    char source[256];
+    int64_t computing_mode; /* cim_hw_mode */
+    double technology_nm, supply_v, clock_mhz;
+    cim_hw_chip chip;
+    cim_hw_core core;
+    cim_hw_crossbar crossbar;
+    cim_hw_device_spec device;
+    cim_hw_adc adc;
+    cim_hw_workload workload;
+    cim_hw_schedule schedule;
+    cim_hw_part parts[CIM_HW_MAX_PARTS]; /* JSON key "components" */
+    int64_t n_parts;
+    const double *noc_cost; /* cores x cores hop costs, row-major, or NULL: the topology's own.
+                               Owned by the cim_hw_arch that loaded it (cim_hw_arch_clear);
+                               copies of the struct borrow it. */
+    int64_t noc_cost_n;     /* cores the matrix is for */
+} cim_hw_arch;
+
+/* ---- fields ------------------------------------------------------------------------------- */
+
+typedef enum cim_hw_field_type { CIM_HW_INT, CIM_HW_REAL, CIM_HW_BOOL, CIM_HW_CHOICE } cim_hw_field_type;
+
+/** One knob: everything the program knows about a dotted path. */
+typedef struct cim_hw_field {
+    const char *path; /* "crossbar.adc_bits" */
+    cim_hw_field_type type;
+    size_t offset; /* of the int64_t or double in cim_hw_arch */
+    double min, max;
+    const char *const *choices; /* NULL-terminated words of a CIM_HW_CHOICE */
+    bool optional;              /* a real that may be null or absent (NAN) */
+    double fallback;            /* value when absent from the file; NAN + !optional: required */
+    const char *unit, *doc;
+} cim_hw_field;
+
+extern const cim_hw_field cim_hw_fields[];
+extern const size_t cim_hw_n_fields;
+
+/** Index of a path in cim_hw_fields, or -1. */
+int cim_hw_field_find(const char *path);
+/** Value of a field as a double (exact for integers below 2^53; a choice is its index). */
+double cim_hw_field_get(const cim_hw_arch *arch, const cim_hw_field *f);
+/** Store without checking; the caller has checked type and range. */
+void cim_hw_field_put(cim_hw_arch *arch, const cim_hw_field *f, double v);
+/** Check type and range of a value for a field. @param where prefix of the error's place */
+CIM_MUST_CHECK cim_status cim_hw_field_check(const cim_hw_field *f, double v, const char *where,
+                                             cim_err *err);
+
+/* ---- reading and writing ------------------------------------------------------------------- */
+
+/** A built-in preset by name, or a path to a JSON file.
+ *  @param[out] arch  unchanged on failure; release with cim_hw_arch_clear
+ *  @return CIM_OK, CIM_E_INPUT (unknown name: the known ones and the nearest are named) */
+CIM_MUST_CHECK cim_status cim_hw_arch_load(const char *name_or_path, cim_hw_arch *arch,
+                                           cim_err *err);
+/** An architecture object inside another document (a spec may embed one). */
+CIM_MUST_CHECK cim_status cim_hw_arch_read(const cim_json *doc, const cim_json_node *node,
+                                           cim_hw_arch *arch, cim_err *err);
+void cim_hw_arch_clear(cim_hw_arch *arch);
+
+/** Apply "PATH=VALUE" (the command line's --set). Values are JSON scalars or bare words.
+ *  @return CIM_E_INPUT: unknown path (nearest named), wrong type, out of range */
+CIM_MUST_CHECK cim_status cim_hw_arch_set(cim_hw_arch *arch, const char *assignment, cim_err *err);
+
+/** What must hold between fields of a usable design point: parallel_rows <= rows, SRAM holds one
+ *  bit per cell, a level the mode offers, a cost matrix of the right size, ...
+ *  @param[out] reason  at least 128 bytes; the first violated rule in words
+ *  @return true when consistent. A violated rule is an error for a file the user named and
+ *  infeasible data for a sampled point. */
+bool cim_hw_arch_consistent(const cim_hw_arch *arch, char *reason, size_t size);
+
+/** The resolved architecture as a JSON object (all fields, absent ones null). */
+void cim_hw_arch_write(const cim_hw_arch *arch, cim_jw *w, const char *key);
+
+/** Bits of weights the whole chip stores: cores * crossbars * rows * cols * bits_per_cell. */
+double cim_hw_arch_capacity_bits(const cim_hw_arch *arch);
+
+/** Names and one-line descriptions of built-in presets. @return false past the last. */
+bool cim_hw_preset_at(size_t i, const char **name, char *line, size_t size);
+
+/** Words of choice fields, shared with other layers. The order of cim_hw_adc_models is the order
+ *  the cost model's ADC table is indexed by. NULL-terminated. */
+extern const char *const cim_hw_adc_models[];   /* isaac, accelergy, zigzag, neurosim, silicon */
+extern const char *const cim_hw_mode_words[];
+extern const char *const cim_hw_device_words[];
+extern const char *const cim_hw_level_words[];
+extern const char *const cim_hw_objective_words[];
+
+#endif

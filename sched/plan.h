@@ -1,0 +1,72 @@
+/* The compiler's result for one network on one chip, and the driver that produces it.
+ *
+ *   cim_cc_prepare()  once per network: what no design point changes (duplication breakpoints, ...)
+ *   cim_cc_compile()  per design point: passes map > segment > duplicate > pipeline > count,
+ *                     in an arena, no malloc after the first calls.
+ * An impossible point is data: plan.feasible = false with a reason. */
+#ifndef CIM_SCHED_PLAN_H
+#define CIM_SCHED_PLAN_H
+
+#include "costmodel/cost.h"
+#include "hwspace/arch.h"
+#include "hwspace/base/memory.h"
+#include "hwspace/base/status.h"
+#include "hwspace/base/text.h"
+#include "sched/graph.h"
+
+typedef struct cim_cc_prepared cim_cc_prepared;
+
+/** @param graph borrowed, must outlive the result @return owned by the caller */
+CIM_MUST_CHECK cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out,
+                                         cim_err *err);
+void cim_cc_prepared_destroy(cim_cc_prepared *p);
+const cim_cc_graph *cim_cc_prepared_graph(const cim_cc_prepared *p);
+
+/** Metrics of a design point, in the order of cim_cc_metric_names. SI units, area in mm2. */
+typedef enum cim_cc_metric {
+    CIM_M_LATENCY_S,
+    CIM_M_THROUGHPUT_IPS,
+    CIM_M_ENERGY_J,
+    CIM_M_AVG_POWER_W,
+    CIM_M_PEAK_POWER_W,
+    CIM_M_AREA_MM2,
+    CIM_M_EDP_JS,
+    CIM_M_SQNR_DB,
+    CIM_M_UTILIZATION,
+    CIM_M_TOPS,
+    CIM_M_TOPS_PER_W,
+    CIM_M_TOPS_PER_MM2,
+    CIM_CC_N_METRICS
+} cim_cc_metric;
+extern const char *const cim_cc_metric_names[CIM_CC_N_METRICS];
+extern const char *const cim_cc_metric_units[CIM_CC_N_METRICS];
+/** Whether smaller is the natural direction ("min" when a user lists a metric without one). */
+bool cim_cc_metric_minimised(cim_cc_metric m);
+
+enum { CIM_CC_REASON = 192 };
+
+/** Only what the search needs from a point. */
+typedef struct cim_cc_result {
+    bool feasible;
+    char reason[CIM_CC_REASON]; /* why not; names operator and resource */
+    double metrics[CIM_CC_N_METRICS];
+} cim_cc_result;
+
+typedef struct cim_cc_plan cim_cc_plan; /* full detail, lives in the arena (sched/plan_internal.h) */
+
+/** Compile and price one point.
+ *  @param arch   passed cim_hw_arch_consistent
+ *  @param chip   priced from arch
+ *  @param ar     the plan lives here; reset it between candidates
+ *  @param[out] plan  may be NULL when only the result is wanted
+ *  @return CIM_OK (also for infeasible points), CIM_E_NOMEM. Complexity per pass: README.md. */
+CIM_MUST_CHECK cim_status cim_cc_compile(const cim_cc_prepared *prepared, const cim_hw_arch *arch,
+                                         const cim_cost_chip *chip, cim_arena *ar,
+                                         cim_cc_result *result, const cim_cc_plan **plan,
+                                         cim_err *err);
+
+/** `compile --json` and the table a person reads. @param detail also candidates and budgets */
+void cim_cc_plan_write_json(const cim_cc_plan *plan, bool detail, cim_jw *w, const char *key);
+void cim_cc_plan_write_text(const cim_cc_plan *plan, bool detail, cim_text *out);
+
+#endif
