@@ -94,7 +94,7 @@ static cim_arena_block *block_new(size_t bytes)
     return b;
 }
 
-void *cim_arena_alloc(cim_arena *ar, size_t n, size_t size)
+void *cim_arena_take(cim_arena *ar, size_t n, size_t size)
 {
     if (size && n > (SIZE_MAX - ARENA_ALIGN) / size)
         return NULL;
@@ -116,7 +116,14 @@ void *cim_arena_alloc(cim_arena *ar, size_t n, size_t size)
     }
     void *p = ar->current->data + ar->used;
     ar->used += bytes;
-    memset(p, 0, bytes);
+    return p;
+}
+
+void *cim_arena_alloc(cim_arena *ar, size_t n, size_t size)
+{
+    void *p = cim_arena_take(ar, n, size);
+    if (p)
+        memset(p, 0, n * size);
     return p;
 }
 
@@ -127,6 +134,17 @@ char *cim_arena_strdup(cim_arena *ar, const char *s)
     if (copy)
         memcpy(copy, s, n);
     return copy;
+}
+
+cim_arena_mark cim_arena_save(const cim_arena *ar)
+{
+    return (cim_arena_mark){.block = ar->current, .used = ar->used};
+}
+
+void cim_arena_rewind(cim_arena *ar, cim_arena_mark mark)
+{
+    ar->current = mark.block ? mark.block : ar->first;
+    ar->used = mark.used;
 }
 
 void cim_arena_reset(cim_arena *ar)

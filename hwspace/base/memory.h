@@ -37,7 +37,16 @@ typedef struct cim_arena {
 void cim_arena_init(cim_arena *ar);
 /** Zeroed, 16-byte aligned memory living in `ar`; NULL when memory ran out. */
 void *cim_arena_alloc(cim_arena *ar, size_t n, size_t size);
+/** The same without zeroing, for hot paths that write every byte. */
+void *cim_arena_take(cim_arena *ar, size_t n, size_t size);
 char *cim_arena_strdup(cim_arena *ar, const char *s);
+/** A point to go back to: what was allocated since is forgotten, the blocks stay. */
+typedef struct cim_arena_mark {
+    cim_arena_block *block;
+    size_t used;
+} cim_arena_mark;
+cim_arena_mark cim_arena_save(const cim_arena *ar);
+void cim_arena_rewind(cim_arena *ar, cim_arena_mark mark);
 /** Forget all allocations, keep the blocks. */
 void cim_arena_reset(cim_arena *ar);
 void cim_arena_clear(cim_arena *ar);

@@ -1,0 +1,81 @@
+/* The compile driver: passes in order over one plan. */
+#include "sched/plan_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static cim_status scratch_alloc(cim_cc_context *cx)
+{
+    cim_cc_plan *plan = cx->plan;
+    size_t nodes = (size_t)plan->n_nodes + 1;
+    cx->finish = cim_arena_take(cx->ar, plan->prepared->total_steps, sizeof *cx->finish);
+    cx->classes = cim_arena_take(cx->ar, nodes, sizeof *cx->classes);
+    cx->trimmed = cim_arena_take(cx->ar, nodes, sizeof *cx->trimmed);
+    cx->trial = cim_arena_alloc(cx->ar, nodes, sizeof *cx->trial);
+    return cx->finish && cx->classes && cx->trimmed && cx->trial ? CIM_OK : CIM_E_NOMEM;
+}
+
+/* Dynamic energy of every operator: does not depend on copies, so it is known before them. */
+static void price_operators(cim_cc_plan *plan)
+{
+    double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
+    for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
+        cim_cc_count_op(plan, i, ev);
+        plan->ops[i].energy_pj = cim_cost_energy(&plan->chip, ev, 0.0, pj);
+    }
+}
+
+static void check_finite(cim_cc_plan *plan)
+{
+    for (int i = 0; i < CIM_CC_N_METRICS; i++) {
+        if (isfinite(plan->result.metrics[i]))
+            continue;
+        plan->result.feasible = false;
+        snprintf(plan->result.reason, sizeof plan->result.reason,
+                 "%s is not finite: every rate on the path is unlimited or the network does no "
+                 "work",
+                 cim_cc_metric_names[i]);
+        return;
+    }
+}
+
+static cim_status run_passes(cim_cc_context *cx)
+{
+    cim_cc_plan *plan = cx->plan;
+    cim_status status = CIM_OK;
+    if (!cim_cc_pass_map(cx, &status))
+        return status; /* infeasible, or out of memory */
+    CIM_TRY(scratch_alloc(cx));
+    price_operators(plan);
+    CIM_TRY(cim_cc_choices_build(cx));
+    if (!cim_cc_pass_segment(cx, &status))
+        return status;
+    CIM_TRY(cim_cc_pass_power(cx));
+    cim_cc_pass_count(cx);
+    plan->result.feasible = true;
+    check_finite(plan);
+    return CIM_OK;
+}
+
+cim_status cim_cc_compile(const cim_cc_prepared *prepared, const cim_hw_arch *arch,
+                          const cim_cost_chip *chip, cim_arena *ar, cim_cc_result *result,
+                          const cim_cc_plan **out, cim_err *err)
+{
+    cim_cc_plan *plan = cim_arena_alloc(ar, 1, sizeof *plan);
+    if (!plan)
+        return cim_err_set(err, CIM_E_NOMEM, prepared->graph->name, "out of memory");
+    plan->prepared = prepared;
+    plan->graph = prepared->graph;
+    plan->arch = *arch;
+    plan->chip = *chip;
+    plan->ops = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->ops);
+    plan->digital_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->digital_ns);
+    cim_cc_context cx = {.plan = plan, .ar = ar};
+    if (!plan->ops || !plan->digital_ns || run_passes(&cx) != CIM_OK)
+        return cim_err_set(err, CIM_E_NOMEM, prepared->graph->name, "out of memory compiling");
+    *result = plan->result;
+    if (out)
+        *out = plan;
+    return CIM_OK;
+}

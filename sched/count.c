@@ -1,0 +1,215 @@
+/* Pass count: how often everything happens (events), then energy, utilisation and metrics.
+ * Formulas: sched/README.md, "Counting". */
+#include "sched/plan_internal.h"
+
+#include <math.h>
+
+const char *const cim_cc_metric_names[CIM_CC_N_METRICS] = {
+    "latency_s", "throughput_ips", "energy_j",    "avg_power_w", "peak_power_w", "area_mm2",
+    "edp_js",    "sqnr_db",        "utilization", "tops",        "tops_per_w",   "tops_per_mm2"};
+const char *const cim_cc_metric_units[CIM_CC_N_METRICS] = {
+    "s", "1/s", "J", "W", "W", "mm2", "J*s", "dB", "1", "TOPS", "TOPS/W", "TOPS/mm2"};
+
+bool cim_cc_metric_minimised(cim_cc_metric m)
+{
+    switch (m) {
+    case CIM_M_THROUGHPUT_IPS:
+    case CIM_M_SQNR_DB:
+    case CIM_M_UTILIZATION:
+    case CIM_M_TOPS:
+    case CIM_M_TOPS_PER_W:
+    case CIM_M_TOPS_PER_MM2:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static double ceil_ratio(double a, double b)
+{
+    return ceil(a / b);
+}
+
+/* Products of a static matrix on its crossbars. Every cell that holds a weight slice is read once
+ * per input phase; every used column is converted once per phase and row group. */
+static void count_products(const cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_node *n,
+                           double *ev)
+{
+    const cim_hw_arch *a = &plan->arch;
+    double products = (double)op->mvms, groups = (double)op->groups;
+    double rows = (double)op->matrix_rows, cols = (double)op->matrix_cols;
+    double slices = ceil_ratio((double)a->workload.weight_bits, (double)a->device.bits_per_cell);
+    double phases = ceil_ratio((double)a->workload.activation_bits, (double)a->crossbar.dac_bits);
+    double xb_rows = (double)a->crossbar.rows, parallel = (double)a->crossbar.parallel_rows;
+    double row_tiles = ceil_ratio(rows, xb_rows);
+    double last_rows = rows - (row_tiles - 1.0) * xb_rows;
+    /* row groups over all row tiles of one matrix column */
+    double row_groups =
+        (row_tiles - 1.0) * ceil_ratio(xb_rows, parallel) + ceil_ratio(last_rows, parallel);
+    double crossbars = (double)n->crossbars * n->n_parts;
+    bool by_columns = a->schedule.binding == CIM_HW_BINDING_COLUMNS;
+    double driven = by_columns ? ceil_ratio(cols * slices, (double)a->crossbar.cols)
+                               : ceil_ratio(cols, (double)a->crossbar.cols) * slices;
+    double conversions = cols * slices * groups * row_groups * phases * products;
+
+    ev[CIM_EV_CELL_READ] += rows * cols * slices * groups * phases * products;
+    ev[CIM_EV_XB_STEP] += crossbars * row_groups / row_tiles * phases * products;
+    ev[CIM_EV_DAC] += rows * driven * groups * phases * products;
+    if (a->crossbar.adcs > 0) {
+        ev[CIM_EV_ADC] += conversions;
+        ev[CIM_EV_SAMPLE_HOLD] += conversions;
+    }
+    /* Offset-binary weights (Shafiee 2016, section 5.1): the digital correction sums the driven
+     * inputs once per phase, beside one shift-add per converted value. */
+    ev[CIM_EV_SHIFT_ADD] += conversions + rows * groups * phases * products;
+    ev[CIM_EV_ALU_ADD] += ((row_tiles - 1.0) + (op->has_bias ? 1.0 : 0.0)) * cols * groups * products;
+}
+
+static void count_traffic(const cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_node *n,
+                          double *ev)
+{
+    const cim_hw_arch *a = &plan->arch;
+    double bits = (double)a->workload.activation_bits;
+    double in = (double)op->in_elements * bits, out = (double)op->out_elements * bits;
+    if (n) {
+        double products = (double)op->mvms;
+        double row_tiles = ceil_ratio((double)op->matrix_rows, (double)a->crossbar.rows);
+        double cores = ceil_ratio((double)n->crossbars, (double)a->core.crossbars) * n->n_parts;
+        double outputs = (double)op->matrix_cols * (double)op->groups * products;
+        ev[CIM_EV_L1_READ_BIT] +=
+            (double)op->matrix_rows * (double)op->groups * products * bits;
+        ev[CIM_EV_L1_WRITE_BIT] += in + out;
+        /* partial sums of row tiles that sit in different cores: 2 x bits wide, one hop */
+        double spread = fmin(cores, row_tiles) - 1.0;
+        if (spread > 0.0)
+            ev[CIM_EV_NOC_BIT_HOP] += spread * outputs * 2.0 * bits;
+    }
+    ev[CIM_EV_NOC_BIT_HOP] += (in + out) * plan->hops;
+    if (!isnan(a->chip.buffer_kib)) {
+        ev[CIM_EV_L0_READ_BIT] += in;
+        ev[CIM_EV_L0_WRITE_BIT] += out;
+    }
+}
+
+void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double ev[CIM_COST_N_EVENTS])
+{
+    const cim_cc_op *op = &plan->graph->ops[id];
+    for (int i = 0; i < CIM_COST_N_EVENTS; i++)
+        ev[i] = 0.0;
+    if (op->unit == CIM_CC_UNIT_NONE)
+        return;
+    const cim_cc_node *n =
+        plan->node_of[id] == UINT32_MAX ? NULL : &plan->nodes[plan->node_of[id]];
+    if (n) {
+        count_products(plan, op, n, ev);
+    } else {
+        ev[CIM_EV_ALU_ADD] += (double)op->alu_add;
+        ev[CIM_EV_ALU_MUL] += (double)op->alu_mul;
+        ev[CIM_EV_ALU_DIV] += (double)op->alu_div;
+        ev[CIM_EV_ALU_SPECIAL] += (double)op->alu_special;
+    }
+    count_traffic(plan, op, n, ev);
+}
+
+/* The run's boundary: inputs and results, weights of every segment but a resident one, and what
+ * crosses a cut beyond the global buffer's size (written out and read back). */
+static void count_boundary(cim_cc_plan *plan, double *ev)
+{
+    const cim_cc_graph *g = plan->graph;
+    double batch = (double)plan->arch.workload.batch;
+    double bits = (double)plan->arch.workload.activation_bits;
+    for (uint32_t i = 0; i < g->n_inputs; i++)
+        ev[CIM_EV_OFFCHIP_BIT] += batch * bits * (double)g->inputs[i].elements;
+    for (uint32_t i = 0; i < g->n_outputs; i++)
+        ev[CIM_EV_OFFCHIP_BIT] += batch * bits * (double)g->ops[g->outputs[i]].out_elements;
+    if (plan->n_segments < 2)
+        return;
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        const cim_cc_node *n = &plan->nodes[i];
+        ev[CIM_EV_CELL_WRITE] += n->write_cells * (double)n->choice_copies[n->pick];
+        ev[CIM_EV_OFFCHIP_BIT] += n->write_bits;
+    }
+    if (isnan(plan->arch.chip.buffer_kib))
+        return;
+    for (uint32_t s = 1; s < plan->n_segments; s++) {
+        double crossing = 0.0;
+        cim_cc_op_id cut = plan->segments[s].first_op;
+        for (cim_cc_op_id i = 0; i < cut; i++)
+            if (plan->prepared->last_reader[i] >= cut && plan->ops[i].segment < s)
+                crossing += batch * bits * (double)g->ops[i].out_elements;
+        ev[CIM_EV_OFFCHIP_BIT] +=
+            2.0 * fmax(0.0, crossing - plan->arch.chip.buffer_kib * 8192.0);
+    }
+}
+
+/* Share of the chip's cells that hold weights, averaged over the run's time. */
+static double utilization(const cim_cc_plan *plan)
+{
+    double capacity = cim_hw_arch_capacity_bits(&plan->arch), used = 0.0, time = 0.0;
+    double slices = ceil_ratio((double)plan->arch.workload.weight_bits,
+                               (double)plan->arch.device.bits_per_cell);
+    double batch = (double)plan->arch.workload.batch;
+    for (uint32_t i = 0; i < plan->n_segments; i++) {
+        const cim_cc_segment *s = &plan->segments[i];
+        double bits = 0.0;
+        for (uint32_t k = s->first_node; k < s->first_node + s->n_nodes; k++) {
+            const cim_cc_node *n = &plan->nodes[k];
+            bits += n->write_bits / (double)plan->arch.workload.weight_bits * slices *
+                    (double)plan->arch.device.bits_per_cell * (double)n->choice_copies[n->pick];
+        }
+        double t = s->reload_ns + s->latency_ns + (batch - 1.0) * s->interval_ns;
+        used += bits * t;
+        time += t;
+    }
+    return time > 0.0 ? used / (time * capacity) : 0.0;
+}
+
+/* Errors of operators are taken as independent and of equal weight at the output: their
+ * noise-to-signal ratios add. */
+static double network_sqnr_db(const cim_cc_plan *plan)
+{
+    double noise = 0.0, last_db = 0.0;
+    int64_t last_rows = -1;
+    for (uint32_t i = 0; i < plan->prepared->n_xb; i++) {
+        int64_t rows = plan->graph->ops[plan->prepared->xb[i]].matrix_rows;
+        if (rows != last_rows)
+            last_db = cim_cost_sqnr_db(&plan->arch, (double)rows);
+        last_rows = rows;
+        noise += pow(10.0, -last_db / 10.0);
+    }
+    return -10.0 * log10(noise);
+}
+
+static void fill_metrics(cim_cc_plan *plan)
+{
+    double *m = plan->result.metrics, batch = (double)plan->arch.workload.batch;
+    double ops = 2.0 * (double)plan->graph->macs;
+    double latency = plan->latency_ns * 1e-9, energy = plan->energy_total_pj * 1e-12;
+    m[CIM_M_LATENCY_S] = latency;
+    m[CIM_M_THROUGHPUT_IPS] = 1e9 / plan->interval_ns;
+    m[CIM_M_ENERGY_J] = energy;
+    m[CIM_M_AVG_POWER_W] = energy / latency;
+    m[CIM_M_PEAK_POWER_W] = plan->peak_total_mw * 1e-3;
+    m[CIM_M_AREA_MM2] = plan->chip.area_mm2;
+    m[CIM_M_EDP_JS] = energy * latency;
+    m[CIM_M_SQNR_DB] = network_sqnr_db(plan);
+    m[CIM_M_UTILIZATION] = utilization(plan);
+    m[CIM_M_TOPS] = ops * m[CIM_M_THROUGHPUT_IPS] * 1e-12;
+    m[CIM_M_TOPS_PER_W] = ops * batch / energy * 1e-12;
+    m[CIM_M_TOPS_PER_MM2] = m[CIM_M_TOPS] / plan->chip.area_mm2;
+}
+
+void cim_cc_pass_count(cim_cc_context *cx)
+{
+    cim_cc_plan *plan = cx->plan;
+    double batch = (double)plan->arch.workload.batch, ev[CIM_COST_N_EVENTS];
+    for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
+        cim_cc_count_op(plan, i, ev);
+        for (int e = 0; e < CIM_COST_N_EVENTS; e++)
+            plan->events[e] += batch * ev[e];
+    }
+    count_boundary(plan, plan->events);
+    plan->energy_total_pj =
+        cim_cost_energy(&plan->chip, plan->events, plan->latency_ns, plan->energy_pj);
+    fill_metrics(plan);
+}

@@ -1,0 +1,262 @@
+/* Pass duplicate: copies of every operator of a segment, for the objective the user named.
+ *
+ *   operators one after another: the sum of the stages (or of their energies) is a multiple-choice
+ *     knapsack, solved exactly;
+ *   throughput of a pipeline: the largest stage, solved exactly;
+ *   latency, energy, EDP of a pipeline: the best of a family of solutions that bound the bottleneck
+ *     and minimise the fill, each timed on the DAG (sched/README.md, "Duplication"). */
+#include "sched/plan_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+static int64_t copies_limit(const cim_cc_plan *plan, const cim_cc_node *n, int64_t mvms)
+{
+    const cim_hw_schedule *s = &plan->arch.schedule;
+    if (s->level < CIM_HW_LEVEL_CG || s->duplication == CIM_HW_DUPLICATION_NONE)
+        return 1;
+    int64_t k = plan->budget / n->units;
+    if (s->max_copies > 0 && k > s->max_copies)
+        k = s->max_copies;
+    return k < mvms ? k : mvms;
+}
+
+static void add_choice(cim_cc_node *n, int64_t copies, int64_t rounds)
+{
+    double stage = fmax((double)rounds * n->unit_ns, n->floor_ns) + n->fill_ns;
+    if (n->n_choices && !(stage < n->choices[n->n_choices - 1].cost))
+        return; /* a shared resource limits: more copies stop helping */
+    n->choices[n->n_choices] = (cim_cc_choice){.cost = stage, .weight = copies * n->units};
+    n->choice_copies[n->n_choices++] = copies;
+}
+
+cim_status cim_cc_choices_build(cim_cc_context *cx)
+{
+    cim_cc_plan *plan = cx->plan;
+    bool divisor = plan->arch.schedule.duplication == CIM_HW_DUPLICATION_DIVISOR;
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        cim_cc_node *n = &plan->nodes[i];
+        const cim_cc_breaks *b = plan->prepared->breaks[n->xb];
+        int64_t rows = plan->graph->ops[n->op].rows;
+        int64_t limit = copies_limit(plan, n, b->n);
+        uint32_t cap = 0;
+        while (!divisor && cap < b->count && b->copies[cap] <= limit)
+            cap++;
+        if (divisor) {
+            if (limit > rows)
+                limit = rows;
+            for (int64_t k = 1; k <= limit; k++)
+                cap += rows % k == 0;
+        }
+        n->choices = cim_arena_take(cx->ar, cap, sizeof *n->choices);
+        n->choice_copies = cim_arena_take(cx->ar, cap, sizeof *n->choice_copies);
+        if (!n->choices || !n->choice_copies)
+            return CIM_E_NOMEM;
+        for (uint32_t j = 0; !divisor && j < cap; j++)
+            add_choice(n, b->copies[j], b->rounds[j]);
+        for (int64_t k = 1; divisor && k <= limit; k++)
+            if (rows % k == 0)
+                add_choice(n, k, (b->n + k - 1) / k);
+    }
+    return CIM_OK;
+}
+
+/* Classes of a range with the stage time as the cost. */
+static uint32_t stage_classes(cim_cc_context *cx, const cim_cc_range *r)
+{
+    for (uint32_t i = r->first; i < r->end; i++)
+        cx->classes[i - r->first] = (cim_cc_class){.choices = cx->plan->nodes[i].choices,
+                                                   .n = cx->plan->nodes[i].n_choices};
+    return r->end - r->first;
+}
+
+/* ---- one after another --------------------------------------------------------------------------- */
+
+/* Energy that depends on copies: leakage while the stage runs, programming each copy. Choices that
+ * cost more than a lighter one are dropped; map[] leads back to the node's choices. */
+static cim_status energy_classes(cim_cc_context *cx, const cim_cc_range *r, uint32_t **map)
+{
+    cim_cc_plan *plan = cx->plan;
+    for (uint32_t i = r->first; i < r->end; i++) {
+        const cim_cc_node *n = &plan->nodes[i];
+        cim_cc_choice *ch = cim_arena_take(cx->ar, n->n_choices, sizeof *ch);
+        map[i - r->first] = cim_arena_take(cx->ar, n->n_choices, sizeof **map);
+        if (!ch || !map[i - r->first])
+            return CIM_E_NOMEM;
+        uint32_t kept = 0;
+        for (uint32_t j = 0; j < n->n_choices; j++) {
+            double pj = plan->chip.leakage_mw * n->choices[j].cost +
+                        n->write_pj * (double)n->choice_copies[j];
+            if (kept && !(pj < ch[kept - 1].cost))
+                continue;
+            ch[kept] = (cim_cc_choice){.cost = pj, .weight = n->choices[j].weight};
+            map[i - r->first][kept++] = j;
+        }
+        cx->classes[i - r->first] = (cim_cc_class){.choices = ch, .n = kept};
+    }
+    return CIM_OK;
+}
+
+static cim_status minimise_energy_sum(cim_cc_context *cx, cim_cc_range *r, uint32_t *picks)
+{
+    uint32_t n = r->end - r->first;
+    uint32_t **map = cim_arena_take(cx->ar, n, sizeof *map);
+    bool fits;
+    if (!map)
+        return CIM_E_NOMEM;
+    CIM_TRY(energy_classes(cx, r, map));
+    CIM_TRY(cim_cc_knapsack_min_sum(cx->classes, n, cx->plan->budget, cx->ar, picks + r->first,
+                                    &fits));
+    for (uint32_t i = 0; i < n; i++)
+        picks[r->first + i] = map[i][picks[r->first + i]];
+    return CIM_OK;
+}
+
+/* Energy of a range: dynamic, leakage over its latency, programming. */
+static double range_energy_pj(const cim_cc_plan *plan, const cim_cc_range *r, bool writes,
+                              const uint32_t *picks)
+{
+    double pj = plan->chip.leakage_mw * r->latency_ns;
+    for (cim_cc_op_id id = r->first_op; id < r->end_op; id++)
+        pj += plan->ops[id].energy_pj;
+    for (uint32_t i = r->first; writes && i < r->end; i++)
+        pj += plan->nodes[i].write_pj * (double)plan->nodes[i].choice_copies[picks[i]];
+    return pj;
+}
+
+/** What the schedule's objective says of a timed range; smaller is better. */
+static double range_score(const cim_cc_plan *plan, const cim_cc_range *r, bool writes,
+                          const uint32_t *picks)
+{
+    switch (plan->arch.schedule.objective) {
+    case CIM_HW_OBJECTIVE_ENERGY:
+        return range_energy_pj(plan, r, writes, picks);
+    case CIM_HW_OBJECTIVE_EDP:
+        return range_energy_pj(plan, r, writes, picks) * r->latency_ns;
+    case CIM_HW_OBJECTIVE_THROUGHPUT:
+        return r->interval_ns;
+    default:
+        return r->latency_ns + (double)(plan->arch.workload.batch - 1) * r->interval_ns;
+    }
+}
+
+static cim_status duplicate_sequential(cim_cc_context *cx, cim_cc_range *r, bool writes,
+                                       uint32_t *picks)
+{
+    int64_t objective = cx->plan->arch.schedule.objective;
+    bool fits;
+    uint32_t n = r->end - r->first;
+    if (objective == CIM_HW_OBJECTIVE_ENERGY && writes)
+        return minimise_energy_sum(cx, r, picks);
+    stage_classes(cx, r);
+    CIM_TRY(cim_cc_knapsack_min_sum(cx->classes, n, cx->plan->budget, cx->ar, picks + r->first,
+                                    &fits));
+    if (objective != CIM_HW_OBJECTIVE_EDP || !writes)
+        return CIM_OK;
+    /* EDP with programming: the better of the fastest and the most frugal. */
+    cim_cc_range a = *r, b = *r;
+    CIM_TRY(minimise_energy_sum(cx, r, cx->trial));
+    cim_cc_range_time(cx, &a, picks, false);
+    cim_cc_range_time(cx, &b, cx->trial, false);
+    if (range_score(cx->plan, &b, writes, cx->trial) < range_score(cx->plan, &a, writes, picks))
+        memcpy(picks + r->first, cx->trial + r->first, n * sizeof *picks);
+    return CIM_OK;
+}
+
+/* ---- pipelined ------------------------------------------------------------------------------------- */
+
+/* Costs weighted by how much of each operator's stage the start of its consumers waits for: what
+ * remains of the latency besides the bottleneck. */
+static cim_status weighted_classes(cim_cc_context *cx, const cim_cc_range *r, cim_cc_class *out)
+{
+    const double least = 0.02; /* every operator keeps some weight, so that spare units are used */
+    for (uint32_t i = r->first; i < r->end; i++) {
+        const cim_cc_node *n = &cx->plan->nodes[i];
+        double w = fmax(cx->plan->prepared->fill[n->op], least);
+        cim_cc_choice *ch = cim_arena_take(cx->ar, n->n_choices, sizeof *ch);
+        if (!ch)
+            return CIM_E_NOMEM;
+        for (uint32_t j = 0; j < n->n_choices; j++)
+            ch[j] = (cim_cc_choice){.cost = w * n->choices[j].cost, .weight = n->choices[j].weight};
+        out[i - r->first] = (cim_cc_class){.choices = ch, .n = n->n_choices};
+    }
+    return CIM_OK;
+}
+
+/* Fill under a bottleneck: drop choices slower than `limit`, minimise the weighted sum of the
+ * rest. picks are indices into the nodes' own choices. */
+static cim_status solve_under(cim_cc_context *cx, const cim_cc_range *r,
+                              const cim_cc_class *weighted, double limit, bool exact,
+                              uint32_t *picks, bool *fits)
+{
+    uint32_t n = r->end - r->first;
+    for (uint32_t i = 0; i < n; i++) {
+        const cim_cc_node *node = &cx->plan->nodes[r->first + i];
+        uint32_t lo = 0, hi = node->n_choices - 1;
+        while (lo < hi) {
+            uint32_t mid = (lo + hi) / 2;
+            if (node->choices[mid].cost <= limit)
+                hi = mid;
+            else
+                lo = mid + 1;
+        }
+        cx->trimmed[i] = (cim_cc_class){.choices = weighted[i].choices + lo,
+                                        .n = weighted[i].n - lo};
+        picks[r->first + i] = lo;
+    }
+    uint32_t *chosen = cim_arena_take(cx->ar, n, sizeof *chosen);
+    double bound;
+    if (!chosen)
+        return CIM_E_NOMEM;
+    CIM_TRY(exact ? cim_cc_knapsack_min_sum(cx->trimmed, n, cx->plan->budget, cx->ar, chosen, fits)
+                  : cim_cc_knapsack_greedy(cx->trimmed, n, cx->plan->budget, cx->ar, chosen, &bound,
+                                           fits));
+    for (uint32_t i = 0; i < n && *fits; i++)
+        picks[r->first + i] += chosen[i];
+    return CIM_OK;
+}
+
+static cim_status duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool writes, bool quick,
+                                      uint32_t *picks)
+{
+    static const double slack[] = {1.0, 1.12, 1.3, 1.6, 2.2, INFINITY};
+    cim_cc_plan *plan = cx->plan;
+    uint32_t n = stage_classes(cx, r);
+    double bottleneck = cim_cc_knapsack_min_max(cx->classes, n, plan->budget, cx->trial + r->first);
+    bool fits;
+    if (plan->arch.schedule.objective == CIM_HW_OBJECTIVE_THROUGHPUT)
+        /* least bottleneck first, then the least sum of stages that keeps it */
+        return solve_under(cx, r, cx->classes, bottleneck, !quick, picks, &fits);
+    cim_cc_class *weighted = cim_arena_take(cx->ar, n, sizeof *weighted);
+    if (!weighted)
+        return CIM_E_NOMEM;
+    CIM_TRY(weighted_classes(cx, r, weighted));
+    double best = INFINITY;
+    for (size_t i = quick ? 1 : 0; i < (quick ? 2 : sizeof slack / sizeof *slack); i++) {
+        CIM_TRY(solve_under(cx, r, weighted, bottleneck * slack[i], false, cx->trial, &fits));
+        if (!fits)
+            continue;
+        cim_cc_range_time(cx, r, cx->trial, false);
+        double score = range_score(plan, r, writes, cx->trial);
+        if (score < best) {
+            best = score;
+            memcpy(picks + r->first, cx->trial + r->first, n * sizeof *picks);
+        }
+    }
+    return CIM_OK;
+}
+
+cim_status cim_cc_range_duplicate(cim_cc_context *cx, cim_cc_range *range, bool writes, bool quick,
+                                  uint32_t *picks)
+{
+    bool single = true;
+    for (uint32_t i = range->first; i < range->end; i++)
+        single = single && cx->plan->nodes[i].n_choices == 1;
+    if (single) {
+        memset(picks + range->first, 0, (range->end - range->first) * sizeof *picks);
+        return CIM_OK;
+    }
+    if (cim_cc_pipelined(cx->plan))
+        return duplicate_pipelined(cx, range, writes, quick, picks);
+    return duplicate_sequential(cx, range, writes, picks);
+}

@@ -1,0 +1,256 @@
+/* Pass map: how each crossbar operator sits on crossbars, what one product costs in time, and how
+ * an operator larger than the chip is cut into parts. Equations: sched/README.md, "Mapping". */
+#include "sched/plan_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+
+const char *const cim_cc_limit_words[] = {"crossbar", "adc", "local_buffer", "global_buffer",
+                                          "noc",      "alu", "none"};
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+typedef struct mapping {
+    int64_t row_tiles, col_tiles; /* of one matrix */
+    int64_t pack;                 /* groups side by side in one crossbar */
+    int64_t crossbars;            /* per copy, all groups and slices */
+    int64_t piece;                /* crossbars that cannot be separated */
+    int64_t rows_used;            /* in the fullest crossbar */
+} mapping;
+
+static mapping map_matrix(const cim_cc_op *op, const cim_hw_arch *a)
+{
+    mapping m = {.pack = 1, .piece = 1};
+    int64_t slices = ceil_div(a->workload.weight_bits, a->device.bits_per_cell);
+    bool by_columns = a->schedule.binding == CIM_HW_BINDING_COLUMNS;
+    int64_t cols = by_columns ? op->matrix_cols * slices : op->matrix_cols;
+    if (op->groups > 1 && op->matrix_rows <= a->crossbar.rows && cols <= a->crossbar.cols) {
+        int64_t by_rows = a->crossbar.rows / op->matrix_rows, by_cols = a->crossbar.cols / cols;
+        m.pack = by_rows < by_cols ? by_rows : by_cols;
+        if (m.pack > op->groups)
+            m.pack = op->groups;
+    }
+    m.row_tiles = ceil_div(op->matrix_rows, a->crossbar.rows);
+    m.col_tiles = ceil_div(cols, a->crossbar.cols);
+    m.piece = by_columns ? 1 : slices;
+    m.crossbars = ceil_div(op->groups, m.pack) * m.row_tiles * m.col_tiles * m.piece;
+    m.rows_used = m.row_tiles > 1 ? a->crossbar.rows : op->matrix_rows * m.pack;
+    return m;
+}
+
+/* Bits through the busiest core's buffer for one product: the rows of its tiles in, the columns of
+ * its tiles out. Tiles fill a core row tile by row tile, so tiles of one row share their input. */
+static double local_bits(const cim_cc_op *op, const cim_hw_arch *a, const mapping *m)
+{
+    int64_t tiles = m->crossbars < a->core.crossbars ? m->crossbars : a->core.crossbars;
+    int64_t per_row = m->col_tiles * m->piece;
+    int64_t rows_of_tiles = ceil_div(tiles, per_row);
+    double rows = fmin((double)rows_of_tiles * (double)m->rows_used,
+                       (double)op->matrix_rows * (double)op->groups);
+    double cols = fmin((double)tiles * (double)a->crossbar.cols,
+                       (double)op->matrix_cols * (double)op->groups);
+    return (rows + cols) * (double)a->workload.activation_bits;
+}
+
+/* The slowest of the resources one product of one copy uses. */
+static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, const mapping *m,
+                         cim_cc_node *n)
+{
+    const cim_hw_arch *a = &plan->arch;
+    const cim_cost_chip *c = &plan->chip;
+    double phases = (double)ceil_div(a->workload.activation_bits, a->crossbar.dac_bits);
+    double groups = (double)ceil_div(m->rows_used, a->crossbar.parallel_rows);
+    double cores = (double)ceil_div(m->crossbars, a->core.crossbars);
+    n->unit_ns = phases * groups * c->step_ns;
+    n->limit_unit = c->adc_ns > c->read_ns ? CIM_CC_LIMIT_ADC : CIM_CC_LIMIT_CROSSBAR;
+    n->fill_ns = c->mvm_fill_ns;
+    double local = local_bits(op, a, m) / c->l1_bits_per_ns;
+    if (local > n->unit_ns) {
+        n->unit_ns = local;
+        n->limit_unit = CIM_CC_LIMIT_LOCAL_BUFFER;
+    }
+    double bits = (double)a->workload.activation_bits;
+    double new_in = (double)op->in_elements * bits / (double)op->mvms;
+    double out = (double)op->out_elements * bits / (double)op->mvms;
+    double noc = fmax(new_in, out) / (cores * c->noc_link_bits_per_ns);
+    if (noc > n->unit_ns) {
+        n->unit_ns = noc;
+        n->limit_unit = CIM_CC_LIMIT_NOC;
+    }
+    double adds = (double)(m->row_tiles - 1) * (double)op->matrix_cols * (double)op->groups +
+                  (op->has_bias ? (double)op->matrix_cols * (double)op->groups : 0.0);
+    double alu = adds * c->alu_add_cycles / (cores * c->core_alu_ops_per_ns);
+    if (alu > n->unit_ns) {
+        n->unit_ns = alu;
+        n->limit_unit = CIM_CC_LIMIT_ALU;
+    }
+    n->floor_ns = ((double)op->in_elements + (double)op->out_elements) * bits / c->l0_bits_per_ns;
+    n->limit_floor = CIM_CC_LIMIT_GLOBAL_BUFFER;
+}
+
+static void time_write(const cim_cc_plan *plan, const cim_cc_op *op, const mapping *m,
+                       cim_cc_node *n)
+{
+    const cim_hw_arch *a = &plan->arch;
+    double share = 1.0 / n->n_parts;
+    double weights =
+        (double)op->matrix_rows * (double)op->matrix_cols * (double)op->groups * share;
+    double slices = (double)ceil_div(a->workload.weight_bits, a->device.bits_per_cell);
+    n->write_ns = (double)m->rows_used * plan->chip.write_row_ns;
+    n->write_bits = weights * (double)a->workload.weight_bits;
+    n->write_cells = weights * slices;
+    n->write_pj = n->write_cells * plan->chip.unit_pj[CIM_EV_CELL_WRITE];
+}
+
+/* Cut an operator into the fewest equal parts that fit the chip. */
+static bool node_parts(cim_cc_plan *plan, const cim_cc_op *op, const mapping *m, int64_t *parts,
+                       int64_t *crossbars)
+{
+    const cim_hw_arch *a = &plan->arch;
+    int64_t chip = a->chip.cores * a->core.crossbars;
+    if (m->piece > chip) {
+        snprintf(plan->result.reason, sizeof plan->result.reason,
+                 "operator %s: one tile with its %lld weight slices needs %lld crossbars, the chip "
+                 "has %lld",
+                 op->name, (long long)m->piece, (long long)m->piece, (long long)chip);
+        return false;
+    }
+    int64_t fitting = chip / m->piece * m->piece;
+    *parts = ceil_div(m->crossbars, fitting);
+    *crossbars = ceil_div(m->crossbars / m->piece, *parts) * m->piece;
+    return true;
+}
+
+static void map_digital(cim_cc_plan *plan, cim_cc_op_id id)
+{
+    const cim_cc_op *op = &plan->graph->ops[id];
+    const cim_cost_chip *c = &plan->chip;
+    cim_cc_op_plan *o = &plan->ops[id];
+    o->limit = CIM_CC_LIMIT_NONE;
+    if (op->unit != CIM_CC_UNIT_DIGITAL)
+        return;
+    double work = (double)op->alu_add * c->alu_add_cycles + (double)op->alu_mul * c->alu_mul_cycles +
+                  (double)op->alu_div * c->alu_div_cycles +
+                  (double)op->alu_special * c->alu_special_cycles;
+    double alu = work / plan->alu_ops_per_ns;
+    double bits = ((double)op->in_elements + (double)op->out_elements) *
+                  (double)plan->arch.workload.activation_bits;
+    double bus = bits / c->l0_bits_per_ns;
+    plan->digital_ns[id] = fmax(alu, bus);
+    if (plan->digital_ns[id] > 0.0)
+        o->limit = alu >= bus ? CIM_CC_LIMIT_ALU : CIM_CC_LIMIT_GLOBAL_BUFFER;
+    o->stage_ns = plan->digital_ns[id];
+}
+
+/* Mean hops between two different cores drawn at random: what a transfer travels when placement
+ * does not know the traffic. Mesh k x k: 2k/3 (Dally & Towles 2004, section 3.2); torus: k/2. */
+static double mean_hops(const cim_hw_arch *a)
+{
+    double n = (double)a->chip.cores, side = ceil(sqrt(n));
+    if (a->noc_cost && a->noc_cost_n > 1) {
+        double sum = 0.0;
+        int64_t m = a->noc_cost_n;
+        for (int64_t i = 0; i < m * m; i++)
+            sum += a->noc_cost[i];
+        return sum / (double)(m * (m - 1));
+    }
+    if (a->chip.cores <= 1)
+        return 0.0;
+    switch (a->chip.noc) {
+    case CIM_HW_NOC_BUS:
+        return 1.0;
+    case CIM_HW_NOC_MESH:
+        return 2.0 * side / 3.0;
+    case CIM_HW_NOC_TORUS:
+        return side / 2.0;
+    case CIM_HW_NOC_TREE:
+        return 2.0 * log2(n);
+    default:
+        return 0.0;
+    }
+}
+
+static void chip_rates(cim_cc_plan *plan)
+{
+    const cim_cost_chip *c = &plan->chip;
+    const cim_hw_arch *a = &plan->arch;
+    plan->units_are_cores = a->schedule.level < CIM_HW_LEVEL_MVM;
+    plan->budget = plan->units_are_cores ? a->chip.cores : a->chip.cores * a->core.crossbars;
+    plan->hops = mean_hops(a);
+    /* Digital operators use the chip's ALU and the cores' ALUs together; a rate that is not given
+     * is no bottleneck. */
+    bool chip_alu = isfinite(a->chip.alu_ops_per_cycle);
+    bool core_alu = isfinite(a->core.alu_ops_per_cycle);
+    plan->alu_ops_per_ns = INFINITY;
+    if (chip_alu || core_alu)
+        plan->alu_ops_per_ns =
+            (chip_alu ? c->chip_alu_ops_per_ns : 0.0) +
+            (core_alu ? (double)a->chip.cores * c->core_alu_ops_per_ns : 0.0);
+}
+
+/* Count nodes first, so that the array is allocated once. */
+static bool count_nodes(cim_cc_plan *plan, uint64_t *total)
+{
+    *total = 0;
+    for (uint32_t i = 0; i < plan->prepared->n_xb; i++) {
+        const cim_cc_op *op = &plan->graph->ops[plan->prepared->xb[i]];
+        mapping m = map_matrix(op, &plan->arch);
+        int64_t parts, crossbars;
+        if (!node_parts(plan, op, &m, &parts, &crossbars))
+            return false;
+        *total += (uint64_t)parts;
+    }
+    if (*total > 1u << 20) {
+        snprintf(plan->result.reason, sizeof plan->result.reason,
+                 "the network needs %llu chip loads, more than the 1048576 this compiler schedules",
+                 (unsigned long long)*total);
+        return false;
+    }
+    return true;
+}
+
+bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status)
+{
+    cim_cc_plan *plan = cx->plan;
+    const cim_hw_arch *a = &plan->arch;
+    chip_rates(plan);
+    uint64_t total;
+    if (!count_nodes(plan, &total))
+        return false;
+    plan->nodes = cim_arena_alloc(cx->ar, (size_t)total, sizeof *plan->nodes);
+    plan->node_of = cim_arena_take(cx->ar, plan->graph->n_ops, sizeof *plan->node_of);
+    if (!plan->nodes || !plan->node_of) {
+        *status = CIM_E_NOMEM;
+        return false;
+    }
+    for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
+        plan->node_of[i] = UINT32_MAX;
+        map_digital(plan, i);
+    }
+    for (uint32_t i = 0; i < plan->prepared->n_xb; i++) {
+        cim_cc_op_id id = plan->prepared->xb[i];
+        const cim_cc_op *op = &plan->graph->ops[id];
+        mapping m = map_matrix(op, a);
+        int64_t parts, crossbars;
+        if (!node_parts(plan, op, &m, &parts, &crossbars))
+            return false;
+        for (int64_t k = 0; k < parts; k++) {
+            cim_cc_node *n = &plan->nodes[plan->n_nodes];
+            n->op = id;
+            n->xb = i;
+            n->part = (uint32_t)k;
+            n->n_parts = (uint32_t)parts;
+            n->crossbars = crossbars;
+            n->units = plan->units_are_cores ? ceil_div(crossbars, a->core.crossbars) : crossbars;
+            mapping part = m;
+            part.crossbars = crossbars;
+            time_product(plan, op, &part, n);
+            time_write(plan, op, &m, n);
+            plan->node_of[id] = plan->n_nodes++;
+        }
+    }
+    return true;
+}

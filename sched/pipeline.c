@@ -1,0 +1,162 @@
+/* Pass pipeline: when every operator of a segment starts and ends, on the DAG.
+ *
+ * Every operator's output is followed in steps (rows). A step is finished when its own work is done
+ * after the step before it and after the producers' steps it needs:
+ *     x(s) = max(x(s-1) + spacing, ready(s) + service),  finish(s) = x(s) + fill
+ * service: one step alone on all copies, at least one product; spacing: steps apart when inputs
+ * are there. sched/README.md, "Pipeline". */
+#include "sched/plan_internal.h"
+
+#include <math.h>
+
+bool cim_cc_pipelined(const cim_cc_plan *plan)
+{
+    return plan->arch.schedule.pipeline && plan->arch.schedule.level >= CIM_HW_LEVEL_CG;
+}
+
+void cim_cc_range_ops(const cim_cc_plan *plan, cim_cc_range *range)
+{
+    range->first_op = range->first == 0 ? 0 : plan->nodes[range->first].op;
+    if (range->end >= plan->n_nodes)
+        range->end_op = plan->graph->n_ops;
+    else
+        range->end_op = plan->nodes[range->end].op + (plan->nodes[range->end].part > 0);
+}
+
+double cim_cc_range_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end)
+{
+    double write = 0.0, bits = 0.0;
+    for (uint32_t i = first; i < end; i++) {
+        write = fmax(write, plan->nodes[i].write_ns);
+        bits += plan->nodes[i].write_bits;
+    }
+    return fmax(write, bits / plan->chip.offchip_bits_per_ns);
+}
+
+typedef struct timing {
+    double occupancy, service, spacing, fill;
+} timing;
+
+static timing op_timing(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc_node *node,
+                        uint32_t pick)
+{
+    timing t = {0};
+    double steps = plan->prepared->stream[id].steps;
+    if (node) {
+        t.fill = node->fill_ns;
+        t.occupancy = node->choices[pick].cost - node->fill_ns;
+        t.service = fmin(fmax(node->unit_ns, t.occupancy / steps), t.occupancy);
+    } else {
+        t.occupancy = plan->digital_ns[id];
+        t.service = t.occupancy / steps;
+    }
+    t.spacing = steps > 1 ? (t.occupancy - t.service) / (steps - 1) : 0.0;
+    return t;
+}
+
+/* When the inputs of every step are there: the latest of the producers in this segment. */
+static void gather_ready(const cim_cc_context *cx, const cim_cc_range *range, cim_cc_op_id id,
+                         double *ready)
+{
+    const cim_cc_prepared *p = cx->plan->prepared;
+    const cim_cc_op *op = &p->graph->ops[id];
+    uint32_t steps = p->stream[id].steps;
+    for (uint32_t s = 0; s < steps; s++)
+        ready[s] = 0.0;
+    for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
+        cim_cc_op_id from = p->graph->edges[k].producer;
+        if (from == CIM_CC_INVALID || from < range->first_op)
+            continue;
+        const double *done = cx->finish + p->stream[from].offset;
+        const uint32_t *need = p->need[k];
+        for (uint32_t s = 0; s < steps; s++) {
+            double t = done[need[s] - 1];
+            ready[s] = t > ready[s] ? t : ready[s];
+        }
+    }
+}
+
+static void run_steps(double *ready, uint32_t steps, const timing *t, double *start, double *end)
+{
+    double x = ready[0] + t->service;
+    *start = ready[0];
+    ready[0] = x + t->fill;
+    for (uint32_t s = 1; s < steps; s++) {
+        double follow = x + t->spacing, fresh = ready[s] + t->service;
+        x = follow > fresh ? follow : fresh;
+        ready[s] = x + t->fill;
+    }
+    *end = x + t->fill;
+}
+
+static double bus_ns(const cim_cc_plan *plan, cim_cc_op_id id)
+{
+    const cim_cc_op *op = &plan->graph->ops[id];
+    if (op->unit == CIM_CC_UNIT_NONE)
+        return 0.0;
+    return ((double)op->in_elements + (double)op->out_elements) *
+           (double)plan->arch.workload.activation_bits / plan->chip.l0_bits_per_ns;
+}
+
+/* Operators overlap. What all of them share (ALUs, global buffer) bounds the interval and the
+ * latency from below by its total work. */
+static void time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks,
+                           bool record)
+{
+    cim_cc_plan *plan = cx->plan;
+    double latency = 0.0, interval = 0.0, alu = 0.0, bus = 0.0;
+    uint32_t next = range->first;
+    for (cim_cc_op_id id = range->first_op; id < range->end_op; id++) {
+        const cim_cc_node *node = NULL;
+        uint32_t pick = 0;
+        if (plan->node_of[id] != UINT32_MAX) {
+            node = &plan->nodes[next];
+            pick = picks[next++];
+        }
+        timing t = op_timing(plan, id, node, pick);
+        double *ready = cx->finish + plan->prepared->stream[id].offset, start, end;
+        gather_ready(cx, range, id, ready);
+        run_steps(ready, plan->prepared->stream[id].steps, &t, &start, &end);
+        latency = fmax(latency, end);
+        interval = fmax(interval, t.occupancy);
+        if (!node)
+            alu += t.occupancy;
+        bus += bus_ns(plan, id);
+        if (record) {
+            cim_cc_op_plan *o = &plan->ops[id];
+            o->start_ns = start;
+            o->end_ns = end;
+        }
+    }
+    range->interval_ns = fmax(interval, fmax(alu, bus));
+    range->latency_ns = fmax(latency, fmax(alu, bus));
+}
+
+static void time_sequential(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks,
+                            bool record)
+{
+    cim_cc_plan *plan = cx->plan;
+    double now = 0.0;
+    uint32_t next = range->first;
+    for (cim_cc_op_id id = range->first_op; id < range->end_op; id++) {
+        double stage = plan->digital_ns[id];
+        if (plan->node_of[id] != UINT32_MAX) {
+            stage = plan->nodes[next].choices[picks[next]].cost;
+            next++;
+        }
+        if (record) {
+            plan->ops[id].start_ns = now;
+            plan->ops[id].end_ns = now + stage;
+        }
+        now += stage;
+    }
+    range->latency_ns = range->interval_ns = now;
+}
+
+void cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks, bool record)
+{
+    if (cim_cc_pipelined(cx->plan))
+        time_pipelined(cx, range, picks, record);
+    else
+        time_sequential(cx, range, picks, record);
+}

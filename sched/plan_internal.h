@@ -1,0 +1,172 @@
+/* What the compiler's passes share: one plan, filled pass by pass (sched/compile.c runs them).
+ *
+ *   map        nodes: crossbars and units per copy, times per product
+ *   segment    which nodes run together; calls duplicate and pipeline to price a segment
+ *   duplicate  copies of every node
+ *   pipeline   start and end of every operator
+ *   count      events of every operator
+ *   power      peak power, then metrics
+ *
+ * Times are in ns, energies in pJ, powers in mW. */
+#ifndef CIM_SCHED_PLAN_INTERNAL_H
+#define CIM_SCHED_PLAN_INTERNAL_H
+
+#include "sched/knapsack.h"
+#include "sched/plan.h"
+
+/* ---- prepared: what no design point changes ---------------------------------------------------- */
+
+/** Breakpoints of ceil(n / k): the smallest k for every value it takes. */
+typedef struct cim_cc_breaks {
+    int64_t n;
+    uint32_t count;
+    int64_t *copies; /* k, ascending */
+    int64_t *rounds; /* ceil(n / k), descending */
+} cim_cc_breaks;
+
+/** How the stream of one operator is followed: in `steps` equal chunks (rows; images when there
+ *  are several; groups of rows when there are very many). */
+typedef struct cim_cc_stream {
+    uint32_t steps;
+    uint32_t offset; /* into arrays over all steps of all operators */
+} cim_cc_stream;
+
+struct cim_cc_prepared {
+    const cim_cc_graph *graph;
+    cim_arena arena; /* owns all below */
+    uint32_t n_xb;
+    cim_cc_op_id *xb; /* crossbar operators in order */
+    const cim_cc_breaks **breaks; /* per crossbar operator */
+    cim_cc_stream *stream; /* per operator */
+    uint32_t total_steps;
+    uint32_t **need; /* per edge: for each step of the consumer the producer's step it waits for
+                        (1-based); NULL for network inputs */
+    cim_cc_op_id *last_reader; /* per operator: the last operator that reads its result, itself
+                                  when none does */
+    double *fill;    /* per operator: fraction of its stream its consumers wait for at the start */
+};
+
+/* ---- the plan ------------------------------------------------------------------------------------- */
+
+typedef enum cim_cc_limit {
+    CIM_CC_LIMIT_CROSSBAR,
+    CIM_CC_LIMIT_ADC,
+    CIM_CC_LIMIT_LOCAL_BUFFER,
+    CIM_CC_LIMIT_GLOBAL_BUFFER,
+    CIM_CC_LIMIT_NOC,
+    CIM_CC_LIMIT_ALU,
+    CIM_CC_LIMIT_NONE
+} cim_cc_limit;
+extern const char *const cim_cc_limit_words[];
+
+/** A crossbar operator, or one part of an operator too large for the chip. */
+typedef struct cim_cc_node {
+    cim_cc_op_id op;
+    uint32_t xb;            /* index among crossbar operators */
+    uint32_t part, n_parts; /* 0, 1 when whole */
+    int64_t crossbars;      /* per copy of this part */
+    int64_t units;          /* per copy: cores, or crossbars at level mvm and deeper */
+    double unit_ns;         /* occupancy of one copy by one product */
+    double fill_ns;         /* from the last product's last step to its result */
+    double floor_ns;        /* what shared resources need whatever the number of copies */
+    double write_ns;        /* programming its crossbars (all at once, row by row) */
+    double write_bits;      /* distinct weight bits to bring in */
+    double write_cells;     /* cells of one copy */
+    double write_pj;        /* programming them */
+    cim_cc_limit limit_unit, limit_floor;
+    /* choices of the duplication pass */
+    cim_cc_choice *choices; /* cost = stage_ns, weight = units */
+    int64_t *choice_copies;
+    uint32_t n_choices;
+    uint32_t pick;
+    uint32_t segment;
+} cim_cc_node;
+
+typedef struct cim_cc_segment {
+    uint32_t first_node, n_nodes;
+    cim_cc_op_id first_op, end_op; /* operators [first, end) */
+    int64_t units_used;
+    double reload_ns, write_pj;
+    double latency_ns;  /* one inference through the segment */
+    double interval_ns; /* between inferences in steady state */
+    double start_ns;    /* of its first inference, reload included before it */
+} cim_cc_segment;
+
+typedef struct cim_cc_op_plan {
+    double stage_ns;         /* busy time */
+    double start_ns, end_ns; /* of the first inference, from the start of the run */
+    cim_cc_limit limit;
+    double energy_pj;        /* dynamic */
+    uint32_t segment;
+} cim_cc_op_plan;
+
+struct cim_cc_plan {
+    const cim_cc_prepared *prepared;
+    const cim_cc_graph *graph;
+    cim_hw_arch arch;
+    cim_cost_chip chip;
+    bool units_are_cores;
+    int64_t budget; /* units on the chip */
+    double hops;    /* mean hops of one transfer */
+    double l0_bits_per_ns; /* traffic between cores and buffer */
+    double alu_ops_per_ns; /* digital operators */
+    cim_cc_node *nodes;
+    uint32_t n_nodes;
+    uint32_t *node_of; /* per operator: its last part, UINT32_MAX for others */
+    double *digital_ns; /* per operator: busy time of digital operators, 0 for others */
+    cim_cc_op_plan *ops;
+    cim_cc_segment *segments;
+    uint32_t n_segments;
+    double latency_ns, interval_ns;
+    double events[CIM_COST_N_EVENTS]; /* of the whole run (batch) */
+    double energy_pj[CIM_COST_N_KINDS], energy_total_pj;
+    double peak_mw[CIM_COST_N_KINDS], peak_total_mw;
+    double peak_at_ns;
+    cim_cc_result result;
+};
+
+/** Everything a pass needs besides the plan. */
+typedef struct cim_cc_context {
+    cim_cc_plan *plan;
+    cim_arena *ar;
+    double *finish; /* total_steps: when each step of each operator is done (pipeline scratch) */
+    cim_cc_class *classes, *trimmed;  /* n_nodes each (duplicate scratch) */
+    uint32_t *trial;                  /* n_nodes (duplicate scratch) */
+} cim_cc_context;
+
+/** Whether operators overlap: the knob, and a level that pipelines. */
+bool cim_cc_pipelined(const cim_cc_plan *plan);
+
+/** Pass map. @return false: infeasible, plan->result.reason filled */
+bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status);
+/** Pass duplicate, first half: the choices of every node. */
+cim_status cim_cc_choices_build(cim_cc_context *cx);
+
+/** What a range of nodes costs as one segment. */
+typedef struct cim_cc_range {
+    uint32_t first, end;           /* nodes */
+    cim_cc_op_id first_op, end_op; /* operators */
+    double latency_ns, interval_ns;
+} cim_cc_range;
+
+/** Copies for a range under the schedule's objective; picks[first..end) are written.
+ *  @param writes  whether copies are programmed once per run (several segments)
+ *  @param quick   a cheaper heuristic may be used (only for pipelined objectives) */
+cim_status cim_cc_range_duplicate(cim_cc_context *cx, cim_cc_range *range, bool writes, bool quick,
+                                  uint32_t *picks);
+/** Latency and interval of a range with given picks. @param record also writes plan->ops */
+void cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks, bool record);
+/** Pass segment: fills segments, picks, operator times. */
+bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
+/** Dynamic events and energy of one operator and inference, weights' programming not included. */
+void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double events[CIM_COST_N_EVENTS]);
+/** Events of the run, energy by kind, utilisation, metrics. */
+void cim_cc_pass_count(cim_cc_context *cx);
+cim_status cim_cc_pass_power(cim_cc_context *cx);
+
+/** Operators of nodes [first, end): from the first node's operator (or 0) up to the one before
+ *  node `end` (or the end of the graph). */
+void cim_cc_range_ops(const cim_cc_plan *plan, cim_cc_range *range);
+double cim_cc_range_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end);
+
+#endif

@@ -1,0 +1,259 @@
+/* The plan for readers: `compile --json` and the table a person reads. */
+#include "sched/plan_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static void write_metrics(const cim_cc_plan *p, cim_jw *w)
+{
+    cim_jw_object(w, "metrics");
+    for (int i = 0; i < CIM_CC_N_METRICS; i++)
+        cim_jw_double(w, cim_cc_metric_names[i], p->result.feasible ? p->result.metrics[i] : NAN);
+    cim_jw_object_end(w);
+}
+
+static void write_breakdown(const double *values, double scale, cim_jw *w, const char *key)
+{
+    cim_jw_object(w, key);
+    for (int k = 0; k < CIM_COST_N_KINDS; k++)
+        cim_jw_double(w, cim_cost_kind_names[k], values[k] * scale);
+    cim_jw_object_end(w);
+}
+
+static void write_segment(const cim_cc_plan *p, const cim_cc_segment *s, bool detail, cim_jw *w)
+{
+    cim_jw_object(w, NULL);
+    cim_jw_array(w, "operators");
+    for (cim_cc_op_id id = s->first_op; id < s->end_op; id++)
+        cim_jw_int(w, NULL, id);
+    cim_jw_array_end(w);
+    cim_jw_int(w, "units_used", s->units_used);
+    cim_jw_double(w, "reload_s", s->reload_ns * 1e-9);
+    cim_jw_double(w, "start_s", s->start_ns * 1e-9);
+    cim_jw_double(w, "latency_s", s->latency_ns * 1e-9);
+    cim_jw_double(w, "interval_s", s->interval_ns * 1e-9);
+    cim_jw_double(w, "write_energy_j", s->write_pj * 1e-12);
+    if (detail) {
+        cim_jw_int(w, "budget_units", p->budget);
+        cim_jw_string(w, "unit", p->units_are_cores ? "core" : "crossbar");
+    }
+    cim_jw_object_end(w);
+}
+
+static void write_choices(const cim_cc_node *n, cim_jw *w)
+{
+    cim_jw_array(w, "candidates");
+    for (uint32_t j = 0; j < n->n_choices; j++) {
+        cim_jw_array(w, NULL);
+        cim_jw_int(w, NULL, n->choice_copies[j]);
+        cim_jw_int(w, NULL, n->choices[j].weight);
+        cim_jw_double(w, NULL, n->choices[j].cost * 1e-9);
+        cim_jw_array_end(w);
+    }
+    cim_jw_array_end(w);
+}
+
+/* An operator larger than the chip: one entry per part, each in its own segment. */
+static void write_parts(const cim_cc_plan *p, const cim_cc_node *last, cim_jw *w)
+{
+    cim_jw_array(w, "parts");
+    for (const cim_cc_node *n = last - (last->n_parts - 1); n <= last; n++) {
+        cim_jw_object(w, NULL);
+        cim_jw_int(w, "segment", n->segment);
+        cim_jw_int(w, "crossbars_per_copy", n->crossbars);
+        cim_jw_int(w, "units_per_copy", n->units);
+        cim_jw_int(w, "copies", n->choice_copies[n->pick]);
+        cim_jw_double(w, "stage_s", n->choices[n->pick].cost * 1e-9);
+        cim_jw_object_end(w);
+    }
+    cim_jw_array_end(w);
+    (void)p;
+}
+
+static void write_node(const cim_cc_plan *p, const cim_cc_node *n, bool detail, cim_jw *w)
+{
+    int64_t per_core = p->arch.core.crossbars;
+    cim_jw_int(w, "crossbars_per_copy", n->crossbars * n->n_parts);
+    cim_jw_int(w, "cores_per_copy", (n->crossbars + per_core - 1) / per_core * n->n_parts);
+    cim_jw_int(w, "units_per_copy", n->units);
+    cim_jw_int(w, "copies", n->choice_copies[n->pick]);
+    if (n->n_parts > 1)
+        write_parts(p, n, w);
+    if (detail)
+        write_choices(n, w);
+}
+
+static void write_operator(const cim_cc_plan *p, cim_cc_op_id id, bool detail, cim_jw *w)
+{
+    const cim_cc_op *op = &p->graph->ops[id];
+    const cim_cc_op_plan *o = &p->ops[id];
+    cim_jw_object(w, NULL);
+    cim_jw_int(w, "id", id);
+    cim_jw_string(w, "name", op->name);
+    cim_jw_string(w, "type", op->type);
+    cim_jw_string(w, "unit", cim_cc_unit_words[op->unit]);
+    cim_jw_int(w, "mvms", op->mvms);
+    cim_jw_int(w, "matrix_rows", op->matrix_rows);
+    cim_jw_int(w, "matrix_cols", op->matrix_cols);
+    cim_jw_int(w, "groups", op->groups);
+    if (p->node_of[id] != UINT32_MAX) {
+        write_node(p, &p->nodes[p->node_of[id]], detail, w);
+    } else {
+        cim_jw_int(w, "crossbars_per_copy", 0);
+        cim_jw_int(w, "cores_per_copy", 0);
+        cim_jw_int(w, "copies", 1);
+    }
+    cim_jw_int(w, "segment", o->segment);
+    cim_jw_double(w, "stage_s", o->stage_ns * 1e-9);
+    cim_jw_double(w, "start_s", o->start_ns * 1e-9);
+    cim_jw_double(w, "end_s", o->end_ns * 1e-9);
+    cim_jw_double(w, "energy_j", o->energy_pj * 1e-12);
+    cim_jw_string(w, "limited_by", cim_cc_limit_words[o->limit]);
+    cim_jw_object_end(w);
+}
+
+static void write_schedule(const cim_cc_plan *p, cim_jw *w)
+{
+    const cim_hw_schedule *s = &p->arch.schedule;
+    cim_jw_object(w, "schedule");
+    cim_jw_string(w, "level", cim_hw_level_words[s->level]);
+    cim_jw_string(w, "objective", cim_hw_objective_words[s->objective]);
+    cim_jw_bool(w, "pipeline", cim_cc_pipelined(p));
+    cim_jw_string(w, "unit", p->units_are_cores ? "core" : "crossbar");
+    cim_jw_int(w, "budget_units", p->budget);
+    cim_jw_object_end(w);
+}
+
+void cim_cc_plan_write_json(const cim_cc_plan *p, bool detail, cim_jw *w, const char *key)
+{
+    const cim_cc_graph *g = p->graph;
+    bool ok = p->result.feasible;
+    cim_jw_object(w, key);
+    cim_jw_string(w, "tool", "cimdse " CIM_VERSION);
+    cim_jw_object(w, "model");
+    cim_jw_string(w, "name", g->name);
+    cim_jw_int(w, "macs", g->macs);
+    cim_jw_int(w, "weights", g->weights);
+    cim_jw_object_end(w);
+    cim_hw_arch_write(&p->arch, w, "arch");
+    write_schedule(p, w);
+    cim_jw_string(w, "state", ok ? "ok" : "infeasible");
+    cim_jw_string(w, "reason", p->result.reason);
+    write_metrics(p, w);
+    write_breakdown(p->energy_pj, 1e-12, w, "energy_breakdown_j");
+    write_breakdown(p->chip.area_um2, 1e-6, w, "area_breakdown_mm2");
+    write_breakdown(p->peak_mw, 1e-3, w, "peak_power_breakdown_w");
+    cim_jw_double(w, "peak_power_at_s", p->peak_at_ns * 1e-9);
+    cim_jw_array(w, "segments");
+    for (uint32_t i = 0; ok && i < p->n_segments; i++)
+        write_segment(p, &p->segments[i], detail, w);
+    cim_jw_array_end(w);
+    cim_jw_array(w, "operators");
+    for (uint32_t i = 0; ok && i < g->n_ops; i++)
+        write_operator(p, i, detail, w);
+    cim_jw_array_end(w);
+    cim_jw_object_end(w);
+}
+
+/* ---- text ------------------------------------------------------------------------------------------ */
+
+/* 4.56e-5 s -> "45.6 us" */
+static void engineering(double v, const char *unit, char *buf, size_t size)
+{
+    static const char *const prefix[] = {"f", "p", "n", "u", "m", "", "k", "M", "G", "T"};
+    int i = 5;
+    if (v != 0.0 && isfinite(v)) {
+        while (fabs(v) < 0.9995 && i > 0) {
+            v *= 1000.0;
+            i--;
+        }
+        while (fabs(v) >= 999.5 && i < 9) {
+            v /= 1000.0;
+            i++;
+        }
+    }
+    snprintf(buf, size, "%.3g %s%s", v, prefix[i], unit);
+}
+
+static void text_operators(const cim_cc_plan *p, cim_text *out)
+{
+    char stage[32], start[32], end[32], energy[32];
+    cim_text_addf(out, "%4s %-28s %-12s %9s %6s %9s %7s %6s %10s %10s %10s %10s  %s\n", "id",
+                  "operator", "type", "products", "rows", "cols", "xbars", "copies", "stage",
+                  "start", "end", "energy", "limited by");
+    for (uint32_t i = 0; i < p->graph->n_ops; i++) {
+        const cim_cc_op *op = &p->graph->ops[i];
+        const cim_cc_op_plan *o = &p->ops[i];
+        if (op->unit == CIM_CC_UNIT_NONE)
+            continue;
+        engineering(o->stage_ns * 1e-9, "s", stage, sizeof stage);
+        engineering(o->start_ns * 1e-9, "s", start, sizeof start);
+        engineering(o->end_ns * 1e-9, "s", end, sizeof end);
+        engineering(o->energy_pj * 1e-12, "J", energy, sizeof energy);
+        if (p->node_of[i] != UINT32_MAX) {
+            const cim_cc_node *n = &p->nodes[p->node_of[i]];
+            cim_text_addf(out, "%4u %-28.28s %-12.12s %9lld %6lld %9lld %7lld %6lld", i, op->name,
+                          op->type, (long long)op->mvms, (long long)op->matrix_rows,
+                          (long long)op->matrix_cols, (long long)(n->crossbars * n->n_parts),
+                          (long long)n->choice_copies[n->pick]);
+        } else {
+            cim_text_addf(out, "%4u %-28.28s %-12.12s %9s %6s %9s %7s %6s", i, op->name, op->type,
+                          "-", "-", "-", "-", "-");
+        }
+        cim_text_addf(out, " %10s %10s %10s %10s  %s\n", stage, start, end, energy,
+                      cim_cc_limit_words[o->limit]);
+    }
+}
+
+static void text_shares(const double *values, double total, double scale, const char *unit,
+                        const char *title, cim_text *out)
+{
+    char v[32];
+    engineering(total * scale, unit, v, sizeof v);
+    cim_text_addf(out, "%s %s:", title, v);
+    for (int k = 0; k < CIM_COST_N_KINDS; k++)
+        if (values[k] > 0.0005 * total)
+            cim_text_addf(out, "  %s %.1f %%", cim_cost_kind_names[k], 100.0 * values[k] / total);
+    cim_text_add(out, "\n");
+}
+
+void cim_cc_plan_write_text(const cim_cc_plan *p, bool detail, cim_text *out)
+{
+    char v[32];
+    cim_text_addf(out, "%s on %s: ", p->graph->name, p->arch.name);
+    if (!p->result.feasible) {
+        cim_text_addf(out, "infeasible: %s\n", p->result.reason);
+        return;
+    }
+    cim_text_addf(out, "level %s, objective %s, %s, %u segment%s, %lld %ss\n\n",
+                  cim_hw_level_words[p->arch.schedule.level],
+                  cim_hw_objective_words[p->arch.schedule.objective],
+                  cim_cc_pipelined(p) ? "pipelined" : "one operator after another", p->n_segments,
+                  p->n_segments == 1 ? "" : "s", (long long)p->budget,
+                  p->units_are_cores ? "core" : "crossbar");
+    text_operators(p, out);
+    if (p->n_segments > 1 || detail)
+        for (uint32_t i = 0; i < p->n_segments; i++) {
+            const cim_cc_segment *s = &p->segments[i];
+            char reload[32], latency[32];
+            engineering(s->reload_ns * 1e-9, "s", reload, sizeof reload);
+            engineering(s->latency_ns * 1e-9, "s", latency, sizeof latency);
+            cim_text_addf(out, "%ssegment %u: operators %u..%u, %lld of %lld units, reload %s, "
+                               "latency %s\n",
+                          i ? "" : "\n", i, s->first_op, s->end_op - 1, (long long)s->units_used,
+                          (long long)p->budget, reload, latency);
+        }
+    cim_text_add(out, "\n");
+    for (int i = 0; i < CIM_CC_N_METRICS; i++) {
+        const char *unit = cim_cc_metric_units[i];
+        bool si = unit[0] == 's' || unit[0] == 'J' || unit[0] == 'W';
+        if (si)
+            engineering(p->result.metrics[i], unit, v, sizeof v);
+        else
+            snprintf(v, sizeof v, "%.4g %s", p->result.metrics[i], unit[0] == '1' && !unit[1] ? "" : unit);
+        cim_text_addf(out, "%-16s %s\n", cim_cc_metric_names[i], v);
+    }
+    text_shares(p->energy_pj, p->energy_total_pj, 1e-12, "J", "\nenergy", out);
+    text_shares(p->peak_mw, p->peak_total_mw, 1e-3, "W", "peak power", out);
+    text_shares(p->chip.area_um2, p->chip.area_mm2 * 1e6, 1e-12, "m2", "area", out);
+}

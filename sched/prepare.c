@@ -1,0 +1,152 @@
+/* What can be computed once per network: breakpoints of ceil(n / k), streams, dependence tables. */
+#include "sched/plan_internal.h"
+
+#include <math.h>
+
+enum {
+    MAX_STEPS = 1024,       /* rows followed one by one up to here, then in groups */
+    MAX_BREAKS = 1 << 22    /* products per operator up to about 4e12 */
+};
+
+const cim_cc_graph *cim_cc_prepared_graph(const cim_cc_prepared *p)
+{
+    return p->graph;
+}
+
+void cim_cc_prepared_destroy(cim_cc_prepared *p)
+{
+    if (!p)
+        return;
+    cim_arena_clear(&p->arena);
+    cim_free(p);
+}
+
+/* For every value q of ceil(n / k) the smallest k, in ascending order of k:
+ * k = 1, then k' = ceil(n / (q - 1)). About 2 sqrt(n) of them. */
+static const cim_cc_breaks *breaks_build(cim_arena *ar, int64_t n)
+{
+    cim_cc_breaks *b = cim_arena_alloc(ar, 1, sizeof *b);
+    size_t cap = (size_t)(2.0 * sqrt((double)n)) + 3;
+    if (!b || cap > MAX_BREAKS)
+        return NULL;
+    b->n = n;
+    b->copies = cim_arena_take(ar, cap, sizeof *b->copies);
+    b->rounds = cim_arena_take(ar, cap, sizeof *b->rounds);
+    if (!b->copies || !b->rounds)
+        return NULL;
+    for (int64_t k = 1;;) {
+        int64_t q = (n + k - 1) / k;
+        b->copies[b->count] = k;
+        b->rounds[b->count++] = q;
+        if (q == 1)
+            return b;
+        k = (n + q - 2) / (q - 1);
+    }
+}
+
+static bool prepare_breaks(cim_cc_prepared *p)
+{
+    for (uint32_t i = 0; i < p->n_xb; i++) {
+        int64_t n = p->graph->ops[p->xb[i]].mvms;
+        for (uint32_t j = 0; j < i && !p->breaks[i]; j++)
+            if (p->breaks[j]->n == n)
+                p->breaks[i] = p->breaks[j];
+        if (!p->breaks[i])
+            p->breaks[i] = breaks_build(&p->arena, n);
+        if (!p->breaks[i])
+            return false;
+    }
+    return true;
+}
+
+/* Rows (or images) per step of a stream. */
+static int64_t chunk_of(const cim_cc_op *op)
+{
+    if (op->images > 1)
+        return (op->images + MAX_STEPS - 1) / MAX_STEPS;
+    return (op->rows + MAX_STEPS - 1) / MAX_STEPS;
+}
+
+static int64_t stream_length(const cim_cc_op *op)
+{
+    return op->images > 1 ? op->images : op->rows;
+}
+
+/* The producer's step that step s (1-based) of the consumer waits for. */
+static uint32_t step_needed(const cim_cc_op *consumer, const cim_cc_op *producer,
+                            const cim_cc_edge *e, uint32_t s, uint32_t producer_steps)
+{
+    if (e->full)
+        return producer_steps;
+    int64_t length = stream_length(consumer), last = (int64_t)s * chunk_of(consumer);
+    if (last > length)
+        last = length;
+    int64_t row;
+    if (consumer->images > 1 || producer->images > 1) {
+        /* followed by images; a merge or split of the batch keeps order */
+        int64_t have = stream_length(producer);
+        row = length == have ? last : (int64_t)ceil((double)last * (double)have / (double)length);
+    } else {
+        row = cim_cc_edge_row(e, last, producer->rows);
+    }
+    int64_t step = (row + chunk_of(producer) - 1) / chunk_of(producer);
+    if (step < 1)
+        step = 1;
+    return step > producer_steps ? producer_steps : (uint32_t)step;
+}
+
+static bool prepare_streams(cim_cc_prepared *p)
+{
+    const cim_cc_graph *g = p->graph;
+    for (uint32_t i = 0; i < g->n_ops; i++) {
+        int64_t chunk = chunk_of(&g->ops[i]);
+        p->stream[i].steps = (uint32_t)((stream_length(&g->ops[i]) + chunk - 1) / chunk);
+        p->stream[i].offset = p->total_steps;
+        p->total_steps += p->stream[i].steps;
+        p->last_reader[i] = i;
+    }
+    for (uint32_t i = 0; i < g->n_ops; i++) {
+        const cim_cc_op *op = &g->ops[i];
+        for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
+            const cim_cc_edge *e = &g->edges[k];
+            if (e->producer == CIM_CC_INVALID)
+                continue;
+            uint32_t steps = p->stream[i].steps, have = p->stream[e->producer].steps;
+            uint32_t *need = p->need[k] = cim_arena_take(&p->arena, steps, sizeof *need);
+            if (!need)
+                return false;
+            for (uint32_t s = 1; s <= steps; s++)
+                need[s - 1] = step_needed(op, &g->ops[e->producer], e, s, have);
+            p->last_reader[e->producer] = i; /* readers come in ascending order */
+            double fraction = (double)need[0] / have;
+            if (fraction > p->fill[e->producer])
+                p->fill[e->producer] = fraction;
+        }
+    }
+    return true;
+}
+
+cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out, cim_err *err)
+{
+    cim_cc_prepared *p = cim_alloc(1, sizeof *p);
+    if (!p)
+        return cim_err_set(err, CIM_E_NOMEM, graph->name, "out of memory");
+    cim_arena_init(&p->arena);
+    p->graph = graph;
+    p->xb = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->xb);
+    p->breaks = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->breaks);
+    p->stream = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->stream);
+    p->fill = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->fill);
+    p->last_reader = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->last_reader);
+    p->need = cim_arena_alloc(&p->arena, graph->n_edges, sizeof *p->need);
+    bool ok = p->xb && p->breaks && p->stream && p->fill && p->need && p->last_reader;
+    for (uint32_t i = 0; ok && i < graph->n_ops; i++)
+        if (graph->ops[i].unit == CIM_CC_UNIT_CROSSBAR)
+            p->xb[p->n_xb++] = i;
+    if (!ok || !prepare_breaks(p) || !prepare_streams(p)) {
+        cim_cc_prepared_destroy(p);
+        return cim_err_set(err, CIM_E_NOMEM, graph->name, "out of memory preparing the network");
+    }
+    *out = p;
+    return CIM_OK;
+}

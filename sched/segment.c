@@ -1,0 +1,258 @@
+/* Pass segment: which operators are on the chip together.
+ *
+ * Whatever fits in one segment of a non-volatile device stays there: its weights are programmed
+ * once in the chip's life and never count. Otherwise the chain of nodes is cut; every segment's
+ * weights are written once per run (batch). Cuts are optimal by dynamic programming over cut
+ * positions, with the duplicated segment's cost on each edge; an edge is only priced when a lower
+ * bound says that it could matter. "greedy" fills segments in order (the CIM-MLC baseline). */
+#include "sched/plan_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct prefix {
+    double *root_work; /* sum of sqrt(units * products * unit_ns) */
+    double *work;      /* sum of units * products * unit_ns */
+    double *bits;      /* sum of write_bits */
+    int64_t *units;    /* one copy of everything */
+    double *digital;   /* digital time up to the node's operator (sequential only) */
+} prefix;
+
+typedef struct cuts {
+    double *cost;     /* cheapest way to have run nodes [0, i) */
+    uint32_t *from;   /* start of the last segment of that way */
+    uint32_t *picks;  /* scratch picks of the edge being priced */
+    prefix sums;
+} cuts;
+
+static bool cuts_alloc(cuts *c, cim_arena *ar, uint32_t n)
+{
+    size_t m = (size_t)n + 1;
+    c->cost = cim_arena_take(ar, m, sizeof *c->cost);
+    c->from = cim_arena_alloc(ar, m, sizeof *c->from);
+    c->picks = cim_arena_alloc(ar, m, sizeof *c->picks);
+    c->sums.root_work = cim_arena_alloc(ar, m, sizeof(double));
+    c->sums.work = cim_arena_alloc(ar, m, sizeof(double));
+    c->sums.bits = cim_arena_alloc(ar, m, sizeof(double));
+    c->sums.digital = cim_arena_alloc(ar, m, sizeof(double));
+    c->sums.units = cim_arena_alloc(ar, m, sizeof(int64_t));
+    return c->cost && c->from && c->picks && c->sums.root_work && c->sums.work && c->sums.bits &&
+           c->sums.digital && c->sums.units;
+}
+
+static void prefix_fill(const cim_cc_plan *plan, prefix *p)
+{
+    cim_cc_op_id op = 0;
+    double digital = 0.0;
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        const cim_cc_node *n = &plan->nodes[i];
+        double work = (double)n->units * n->unit_ns *
+                      (double)plan->prepared->breaks[n->xb]->n;
+        for (; op < n->op; op++)
+            digital += plan->digital_ns[op];
+        p->digital[i] = digital;
+        p->root_work[i + 1] = p->root_work[i] + sqrt(work);
+        p->work[i + 1] = p->work[i] + work;
+        p->bits[i + 1] = p->bits[i] + n->write_bits;
+        p->units[i + 1] = p->units[i] + n->units;
+    }
+    for (; op < plan->graph->n_ops; op++)
+        digital += plan->digital_ns[op];
+    p->digital[plan->n_nodes] = digital;
+}
+
+/* Lower bound of a segment's cost in ns. Sum: with real-valued copies k and sum units*k <= budget,
+ * sum w/k >= (sum sqrt(units*w))^2 / budget (Cauchy-Schwarz). Pipeline: the bottleneck is at least
+ * the total work spread over the budget. */
+static double bound_ns(const cim_cc_plan *plan, const prefix *p, uint32_t a, uint32_t b)
+{
+    double budget = (double)plan->budget, reload = (p->bits[b] - p->bits[a]) /
+                                                   plan->chip.offchip_bits_per_ns;
+    double batch = (double)plan->arch.workload.batch;
+    bool duplicates = plan->arch.schedule.level >= CIM_HW_LEVEL_CG;
+    if (!duplicates)
+        return reload;
+    if (cim_cc_pipelined(plan))
+        return reload + batch * (p->work[b] - p->work[a]) / budget;
+    double root = p->root_work[b] - p->root_work[a];
+    double digital = p->digital[b] - p->digital[a];
+    return reload + batch * (root * root / budget + digital);
+}
+
+/* A segment's cost for the objective: time, or energy that depends on the schedule. */
+static double segment_cost(const cim_cc_plan *plan, const cim_cc_range *r, bool writes,
+                           double reload, const uint32_t *picks)
+{
+    double batch = (double)plan->arch.workload.batch;
+    double more = cim_cc_pipelined(plan) ? (batch - 1) * r->interval_ns : (batch - 1) * r->latency_ns;
+    double time = reload + r->latency_ns + more;
+    if (plan->arch.schedule.objective != CIM_HW_OBJECTIVE_ENERGY)
+        return time;
+    double pj = plan->chip.leakage_mw * time;
+    for (uint32_t i = r->first; writes && i < r->end; i++)
+        pj += plan->nodes[i].write_pj * (double)plan->nodes[i].choice_copies[picks[i]];
+    return pj;
+}
+
+static cim_status price_edge(cim_cc_context *cx, cuts *c, uint32_t a, uint32_t b, double *cost)
+{
+    cim_cc_range r = {.first = a, .end = b};
+    cim_cc_range_ops(cx->plan, &r);
+    cim_arena_mark mark = cim_arena_save(cx->ar);
+    CIM_TRY(cim_cc_range_duplicate(cx, &r, true, true, c->picks));
+    cim_arena_rewind(cx->ar, mark);
+    cim_cc_range_time(cx, &r, c->picks, false);
+    *cost = segment_cost(cx->plan, &r, true, cim_cc_range_reload_ns(cx->plan, a, b), c->picks);
+    return CIM_OK;
+}
+
+/* Shortest path over cut positions. Starts are tried from the nearest, so that the longest
+ * segments, whose bounds are the strongest, come last. */
+static cim_status cut_optimal(cim_cc_context *cx, cuts *c)
+{
+    cim_cc_plan *plan = cx->plan;
+    double unit = plan->arch.schedule.objective == CIM_HW_OBJECTIVE_ENERGY ? plan->chip.leakage_mw
+                                                                           : 1.0;
+    c->cost[0] = 0.0;
+    for (uint32_t b = 1; b <= plan->n_nodes; b++) {
+        c->cost[b] = INFINITY;
+        for (uint32_t a = b; a-- > 0;) {
+            if (c->sums.units[b] - c->sums.units[a] > plan->budget)
+                break;
+            if (c->cost[a] + unit * bound_ns(plan, &c->sums, a, b) >= c->cost[b])
+                continue;
+            double cost;
+            CIM_TRY(price_edge(cx, c, a, b, &cost));
+            if (c->cost[a] + cost < c->cost[b]) {
+                c->cost[b] = c->cost[a] + cost;
+                c->from[b] = a;
+            }
+        }
+    }
+    return CIM_OK;
+}
+
+static void cut_greedy(const cim_cc_plan *plan, cuts *c)
+{
+    uint32_t start = 0;
+    for (uint32_t b = 1; b <= plan->n_nodes; b++) {
+        if (c->sums.units[b] - c->sums.units[start] > plan->budget)
+            start = b - 1;
+        c->from[b] = start;
+    }
+}
+
+/* Turn the chain of cuts into segments, duplicate each for good and place them one after another. */
+static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *picks)
+{
+    cim_cc_plan *plan = cx->plan;
+    uint32_t count = 0;
+    for (uint32_t b = plan->n_nodes; b > 0; b = c->from[b])
+        count++;
+    plan->n_segments = count ? count : 1;
+    plan->segments = cim_arena_alloc(cx->ar, plan->n_segments, sizeof *plan->segments);
+    if (!plan->segments)
+        return CIM_E_NOMEM;
+    for (uint32_t b = plan->n_nodes, i = count; b > 0; b = c->from[b])
+        plan->segments[--i] =
+            (cim_cc_segment){.first_node = c->from[b], .n_nodes = b - c->from[b]};
+    double now = 0.0, batch = (double)plan->arch.workload.batch;
+    bool writes = plan->n_segments > 1;
+    for (uint32_t i = 0; i < plan->n_segments; i++) {
+        cim_cc_segment *s = &plan->segments[i];
+        cim_cc_range r = {.first = s->first_node, .end = s->first_node + s->n_nodes};
+        cim_cc_range_ops(plan, &r);
+        CIM_TRY(cim_cc_range_duplicate(cx, &r, writes, false, picks));
+        cim_cc_range_time(cx, &r, picks, true);
+        s->first_op = r.first_op;
+        s->end_op = r.end_op;
+        s->latency_ns = r.latency_ns;
+        s->interval_ns = r.interval_ns;
+        s->reload_ns = writes ? cim_cc_range_reload_ns(plan, r.first, r.end) : 0.0;
+        now += s->reload_ns;
+        s->start_ns = now;
+        for (uint32_t k = r.first; k < r.end; k++) {
+            cim_cc_node *n = &plan->nodes[k];
+            n->pick = picks[k];
+            n->segment = i;
+            s->units_used += n->choices[n->pick].weight;
+            if (writes)
+                s->write_pj += n->write_pj * (double)n->choice_copies[n->pick];
+        }
+        now += s->latency_ns + (batch - 1) * s->interval_ns;
+    }
+    plan->latency_ns = now;
+    plan->interval_ns = plan->n_segments > 1 ? now / batch : plan->segments[0].interval_ns;
+    return CIM_OK;
+}
+
+/* Absolute operator times; an operator in parts runs from its first part to its last. */
+static void place_operators(cim_cc_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->n_segments; i++) {
+        const cim_cc_segment *s = &plan->segments[i];
+        for (cim_cc_op_id id = s->first_op; id < s->end_op; id++) {
+            plan->ops[id].segment = i;
+            if (plan->node_of[id] == UINT32_MAX) {
+                plan->ops[id].start_ns += s->start_ns;
+                plan->ops[id].end_ns += s->start_ns;
+            }
+        }
+    }
+    for (uint32_t k = 0; k < plan->n_nodes; k++) {
+        const cim_cc_node *n = &plan->nodes[k];
+        const cim_cc_segment *s = &plan->segments[n->segment];
+        cim_cc_op_plan *o = &plan->ops[n->op];
+        double stage = n->choices[n->pick].cost;
+        o->limit = stage > n->floor_ns + n->fill_ns || n->floor_ns <= 0.0 ? n->limit_unit
+                                                                            : n->limit_floor;
+        if (n->n_parts == 1) {
+            o->stage_ns = stage;
+            o->start_ns += s->start_ns;
+            o->end_ns += s->start_ns;
+            continue;
+        }
+        if (n->part == 0) {
+            o->stage_ns = 0.0;
+            o->start_ns = s->start_ns;
+        }
+        o->stage_ns += stage;
+        o->end_ns = n->part + 1 == n->n_parts ? s->start_ns + s->latency_ns : o->end_ns;
+    }
+}
+
+bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status)
+{
+    cim_cc_plan *plan = cx->plan;
+    cuts c = {0};
+    uint32_t *picks = cim_arena_alloc(cx->ar, (size_t)plan->n_nodes + 1, sizeof *picks);
+    if (!picks || !cuts_alloc(&c, cx->ar, plan->n_nodes)) {
+        *status = CIM_E_NOMEM;
+        return false;
+    }
+    prefix_fill(plan, &c.sums);
+    bool fits = c.sums.units[plan->n_nodes] <= plan->budget;
+    bool stays = plan->arch.device.type != CIM_HW_DEVICE_SRAM;
+    if (plan->arch.schedule.segmentation == CIM_HW_SEGMENTATION_GREEDY || (fits && stays))
+        cut_greedy(plan, &c);
+    else
+        *status = cut_optimal(cx, &c);
+    if (*status == CIM_OK && fits && c.from[plan->n_nodes] != 0) {
+        /* SRAM that fits: cutting only if it beats staying, which writes nothing per run */
+        cim_cc_range r = {.first = 0, .end = plan->n_nodes};
+        cim_cc_range_ops(plan, &r);
+        *status = cim_cc_range_duplicate(cx, &r, false, false, c.picks);
+        if (*status == CIM_OK) {
+            cim_cc_range_time(cx, &r, c.picks, false);
+            if (segment_cost(plan, &r, false, 0.0, c.picks) <= c.cost[plan->n_nodes])
+                c.from[plan->n_nodes] = 0;
+        }
+    }
+    if (*status == CIM_OK)
+        *status = build_segments(cx, &c, picks);
+    if (*status != CIM_OK)
+        return false;
+    place_operators(plan);
+    return true;
+}
