@@ -1,0 +1,56 @@
+/* The `cimdse` command line, MPI-free: a table of commands, each a function.
+ *
+ * jobs/main.c calls cim_job_main() and returns its value. A parallel run is injected: main.c knows
+ * MPI and passes a cim_job_parallel, so that this library builds and is tested without it. */
+#ifndef CIM_JOBS_CLI_H
+#define CIM_JOBS_CLI_H
+
+#include "hwspace/base/status.h"
+#include "hwspace/base/text.h"
+#include "jobs/args.h"
+#include "search/engine.h"
+
+/** How `run` gets a pool of workers; NULL hooks mean one process. */
+typedef struct cim_job_parallel {
+    int rank, size;
+    void *ctx;
+    /** Collective. On rank 0: a pool over all ranks, to be destroyed by the caller (this releases
+     *  the workers). On other ranks: works until released, *pool stays NULL.
+     *  @param status what this rank has to say so far (a rank that failed to prepare); all ranks
+     *  agree on the lowest failing rank's error before any work
+     *  @param ev this rank's evaluator, NULL when status != CIM_OK */
+    cim_status (*open)(void *ctx, cim_status status, const cim_search_spec *spec,
+                       cim_search_evaluator *ev, cim_search_pool **pool, cim_err *err);
+} cim_job_parallel;
+
+/** Run a command. Results go to stdout, errors ("cimdse: WHERE: MESSAGE") to stderr.
+ *  @return the exit status: 0, 1, 2 or 3 (jobs/README.md) */
+int cim_job_main(int argc, char **argv, const cim_job_parallel *parallel);
+
+/** Whether this command line evaluates points (and should therefore start MPI). */
+bool cim_job_wants_parallel(int argc, char **argv);
+
+/* ---- for the commands themselves --------------------------------------------------------------- */
+
+typedef struct cim_job_command {
+    const char *name;  /* "model show" */
+    const char *usage; /* "model show MODEL [--json]" */
+    const char *doc;   /* one line */
+    const cim_job_option *options;
+    size_t min_positional, max_positional;
+    cim_status (*run)(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err);
+} cim_job_command;
+
+/** Groups of commands; each ends with name == NULL. */
+extern const cim_job_command cim_job_model_commands[];  /* model show, model list */
+extern const cim_job_command cim_job_arch_commands[];   /* arch show, arch list, compile */
+extern const cim_job_command cim_job_run_commands[];    /* space show, run, status */
+extern const cim_job_command cim_job_result_commands[]; /* pareto, export, digest, plot */
+extern const cim_job_command cim_job_submit_commands[]; /* submit */
+
+/** Print to stdout and notice when that fails (a full disk). */
+CIM_MUST_CHECK cim_status cim_job_print(const cim_text *text, cim_err *err);
+/** Write text to a file, "-" is stdout. */
+CIM_MUST_CHECK cim_status cim_job_output(const char *path, const cim_text *text, cim_err *err);
+
+#endif

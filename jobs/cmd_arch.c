@@ -1,0 +1,210 @@
+/* cimdse arch show | arch list | compile */
+#include "jobs/cli.h"
+
+#include "costmodel/cost.h"
+#include "hwspace/base/memory.h"
+#include "sched/model.h"
+#include "sched/plan.h"
+
+#include <string.h>
+
+#define SET_OPTION {"--set", "PATH=VALUE", true, "override a field of the architecture"}
+
+static const cim_job_option show_options[] = {
+    SET_OPTION, {"--json", NULL, false, "print JSON"}, {0}};
+static const cim_job_option list_options[] = {{"--json", NULL, false, "print JSON"}, {0}};
+static const cim_job_option compile_options[] = {
+    SET_OPTION,
+    {"--level", "none|cg|mvm|vvm", false, "short for --set schedule.level=..."},
+    {"--objective", "latency|throughput|energy|edp", false, "short for --set schedule.objective=..."},
+    {"--input", "NAME=1x3x224x224", true, "bind the shape of a network input"},
+    {"--json", "FILE", false, "write the whole result as JSON (- for stdout)"},
+    {"--detail", NULL, false, "also every choice the duplication pass could make"},
+    {"--emit", "FILE", false, "write the meta-operator flow (not in this version)"},
+    {0}};
+
+/* Load, override, check: the architecture a command works on. */
+static cim_status load_arch(const cim_job_args *args, const char *name, cim_hw_arch *arch,
+                            cim_err *err)
+{
+    CIM_TRY(cim_hw_arch_load(name, arch, err));
+    const char *const *sets;
+    size_t n = cim_job_args_values(args, "--set", &sets);
+    cim_status s = CIM_OK;
+    for (size_t i = 0; i < n && s == CIM_OK; i++)
+        s = cim_hw_arch_set(arch, sets[i], err);
+    if (s != CIM_OK)
+        cim_hw_arch_clear(arch);
+    return s;
+}
+
+static cim_status check_consistent(const cim_hw_arch *arch, cim_err *err)
+{
+    char reason[CIM_CC_REASON];
+    if (!cim_hw_arch_consistent(arch, reason, sizeof reason))
+        return cim_err_set(err, CIM_E_INPUT, arch->name, "%s", reason);
+    return CIM_OK;
+}
+
+static cim_status price(const cim_hw_arch *arch, cim_cost_chip *chip, cim_err *err)
+{
+    char reason[CIM_CC_REASON];
+    cim_cost_library *library = NULL;
+    CIM_TRY(cim_cost_library_load(&library, err));
+    bool ok = cim_cost_chip_price(library, arch, chip, reason, sizeof reason);
+    cim_cost_library_destroy(library);
+    return ok ? CIM_OK : cim_err_set(err, CIM_E_INPUT, arch->name, "%s", reason);
+}
+
+static cim_status show_loaded(const cim_job_args *args, const cim_hw_arch *arch, cim_err *err)
+{
+    cim_cost_chip chip;
+    CIM_TRY(check_consistent(arch, err));
+    CIM_TRY(price(arch, &chip, err));
+    cim_text t;
+    cim_text_init(&t);
+    if (cim_job_args_has(args, "--json")) {
+        cim_jw w;
+        cim_jw_init(&w, &t, true);
+        cim_cost_arch_report_write(arch, &chip, &w);
+        cim_text_add(&t, "\n");
+    } else {
+        cim_cost_arch_report_text(arch, &chip, &t);
+    }
+    cim_status s = cim_job_print(&t, err);
+    cim_text_clear(&t);
+    return s;
+}
+
+static cim_status show(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
+{
+    (void)parallel;
+    cim_hw_arch arch;
+    CIM_TRY(load_arch(args, args->positional[0], &arch, err));
+    cim_status s = show_loaded(args, &arch, err);
+    cim_hw_arch_clear(&arch);
+    return s;
+}
+
+static cim_status list(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
+{
+    (void)parallel;
+    cim_text t;
+    cim_text_init(&t);
+    cim_jw w;
+    cim_jw_init(&w, &t, true);
+    bool json = cim_job_args_has(args, "--json");
+    const char *name;
+    char line[256];
+    if (json)
+        cim_jw_array(&w, NULL);
+    for (size_t i = 0; cim_hw_preset_at(i, &name, line, sizeof line); i++) {
+        if (!json) {
+            cim_text_addf(&t, "%-12s %s\n", name, line);
+            continue;
+        }
+        cim_jw_object(&w, NULL);
+        cim_jw_string(&w, "name", name);
+        cim_jw_string(&w, "description", line);
+        cim_jw_object_end(&w);
+    }
+    if (json) {
+        cim_jw_array_end(&w);
+        cim_text_add(&t, "\n");
+    }
+    cim_status s = cim_job_print(&t, err);
+    cim_text_clear(&t);
+    return s;
+}
+
+/* --level and --objective are words for --set. */
+static cim_status apply_shorthand(const cim_job_args *args, const char *option, const char *path,
+                                  cim_hw_arch *arch, cim_err *err)
+{
+    const char *value = cim_job_args_value(args, option);
+    if (!value)
+        return CIM_OK;
+    cim_text t;
+    cim_text_init(&t);
+    cim_text_addf(&t, "%s=%s", path, value);
+    cim_status s = t.failed ? cim_err_set(err, CIM_E_NOMEM, option, "out of memory")
+                            : cim_hw_arch_set(arch, t.s, err);
+    cim_text_clear(&t);
+    return s;
+}
+
+static cim_status write_plan(const cim_job_args *args, const cim_cc_plan *plan, cim_err *err)
+{
+    bool detail = cim_job_args_has(args, "--detail");
+    const char *file = cim_job_args_value(args, "--json");
+    cim_text t;
+    cim_text_init(&t);
+    cim_status s = CIM_OK;
+    if (file) {
+        cim_jw w;
+        cim_jw_init(&w, &t, true);
+        cim_cc_plan_write_json(plan, detail, &w, NULL);
+        cim_text_add(&t, "\n");
+        s = cim_job_output(file, &t, err);
+        cim_text_clear(&t);
+    }
+    if (s == CIM_OK && !(file && !strcmp(file, "-"))) {
+        cim_cc_plan_write_text(plan, detail, &t);
+        s = cim_job_print(&t, err);
+    }
+    cim_text_clear(&t);
+    return s;
+}
+
+static cim_status compile_on(const cim_job_args *args, const cim_hw_arch *arch,
+                             const cim_cc_model *model, cim_err *err)
+{
+    cim_cost_chip chip;
+    cim_cc_prepared *prepared = NULL;
+    CIM_TRY(check_consistent(arch, err));
+    CIM_TRY(price(arch, &chip, err));
+    CIM_TRY(cim_cc_prepare(cim_cc_model_graph(model), &prepared, err));
+    cim_arena ar;
+    cim_arena_init(&ar);
+    cim_cc_result result;
+    const cim_cc_plan *plan = NULL;
+    cim_status s = cim_cc_compile(prepared, arch, &chip, &ar, &result, &plan, err);
+    if (s == CIM_OK)
+        s = write_plan(args, plan, err);
+    cim_arena_clear(&ar);
+    cim_cc_prepared_destroy(prepared);
+    return s;
+}
+
+static cim_status compile(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
+{
+    (void)parallel;
+    if (cim_job_args_has(args, "--emit"))
+        return cim_err_set(err, CIM_E_INPUT, "--emit",
+                           "writing the meta-operator flow is not available in this version");
+    cim_hw_arch arch;
+    CIM_TRY(load_arch(args, args->positional[1], &arch, err));
+    cim_cc_model_options options = {.sequence_length = arch.workload.sequence_length};
+    options.n_inputs = cim_job_args_values(args, "--input", &options.inputs);
+    cim_cc_model *model = NULL;
+    cim_status s = apply_shorthand(args, "--level", "schedule.level", &arch, err);
+    if (s == CIM_OK)
+        s = apply_shorthand(args, "--objective", "schedule.objective", &arch, err);
+    if (s == CIM_OK)
+        s = cim_cc_model_load(args->positional[0], &options, &model, err);
+    if (s == CIM_OK)
+        s = compile_on(args, &arch, model, err);
+    cim_cc_model_destroy(model);
+    cim_hw_arch_clear(&arch);
+    return s;
+}
+
+const cim_job_command cim_job_arch_commands[] = {
+    {"arch list", "arch list [--json]", "built-in chips", list_options, 0, 0, list},
+    {"arch show", "arch show ARCH [--set PATH=VALUE]... [--json]",
+     "tiers, capacity, peak throughput, area and power of a chip", show_options, 1, 1, show},
+    {"compile",
+     "compile MODEL ARCH [--set PATH=VALUE]... [--level L] [--objective O] [--json FILE] "
+     "[--detail]",
+     "compile a network for one chip and price it", compile_options, 2, 2, compile},
+    {0}};
