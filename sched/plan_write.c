@@ -54,7 +54,7 @@ static void write_choices(const cim_cc_node *n, cim_jw *w)
 }
 
 /* An operator larger than the chip: one entry per part, each in its own segment. */
-static void write_parts(const cim_cc_plan *p, const cim_cc_node *last, cim_jw *w)
+static void write_parts(const cim_cc_node *last, cim_jw *w)
 {
     cim_jw_array(w, "parts");
     for (const cim_cc_node *n = last - (last->n_parts - 1); n <= last; n++) {
@@ -67,7 +67,6 @@ static void write_parts(const cim_cc_plan *p, const cim_cc_node *last, cim_jw *w
         cim_jw_object_end(w);
     }
     cim_jw_array_end(w);
-    (void)p;
 }
 
 static void write_node(const cim_cc_plan *p, const cim_cc_node *n, bool detail, cim_jw *w)
@@ -78,9 +77,32 @@ static void write_node(const cim_cc_plan *p, const cim_cc_node *n, bool detail, 
     cim_jw_int(w, "units_per_copy", n->units);
     cim_jw_int(w, "copies", n->choice_copies[n->pick]);
     if (n->n_parts > 1)
-        write_parts(p, n, w);
-    if (detail)
+        write_parts(n, w);
+    if (detail) {
+        cim_jw_double(w, "product_s", n->unit_ns * 1e-9);
+        cim_jw_double(w, "fill_s", n->fill_ns * 1e-9);
         write_choices(n, w);
+    }
+}
+
+/* How the operator's output streams and what it waits for: enough to recompute the pipeline. */
+static void write_stream(const cim_cc_plan *p, const cim_cc_op *op, cim_jw *w)
+{
+    cim_jw_int(w, "rows", op->rows);
+    cim_jw_int(w, "images", op->images);
+    cim_jw_array(w, "inputs");
+    for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
+        const cim_cc_edge *e = &p->graph->edges[k];
+        cim_jw_object(w, NULL);
+        cim_jw_int(w, "producer", e->producer == CIM_CC_INVALID ? -1 : (int64_t)e->producer);
+        cim_jw_int(w, "elements", e->elements);
+        cim_jw_bool(w, "full", e->full);
+        cim_jw_int(w, "num", e->num);
+        cim_jw_int(w, "den", e->den);
+        cim_jw_int(w, "offset", e->offset);
+        cim_jw_object_end(w);
+    }
+    cim_jw_array_end(w);
 }
 
 static void write_operator(const cim_cc_plan *p, cim_cc_op_id id, bool detail, cim_jw *w)
@@ -109,6 +131,8 @@ static void write_operator(const cim_cc_plan *p, cim_cc_op_id id, bool detail, c
     cim_jw_double(w, "end_s", o->end_ns * 1e-9);
     cim_jw_double(w, "energy_j", o->energy_pj * 1e-12);
     cim_jw_string(w, "limited_by", cim_cc_limit_words[o->limit]);
+    if (detail)
+        write_stream(p, op, w);
     cim_jw_object_end(w);
 }
 
