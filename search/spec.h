@@ -23,7 +23,9 @@ typedef enum cim_search_aggregate {
 typedef struct cim_search_spec {
     char name[128];
     size_t n_models;
-    char *models[CIM_SPEC_MAX_MODELS]; /* built-in names or paths, owned */
+    char *models[CIM_SPEC_MAX_MODELS]; /* built-in names or paths that can be opened, owned */
+    char model_names[CIM_SPEC_MAX_MODELS][64]; /* built-in name, or file name without .onnx */
+    char model_digests[CIM_SPEC_MAX_MODELS][33]; /* of a file's bytes; "" for a built-in one */
     cim_search_aggregate aggregate;
     cim_hw_arch arch; /* base architecture, owned */
     cim_hw_space *space;
@@ -53,8 +55,16 @@ CIM_MUST_CHECK cim_status cim_search_spec_parse(const char *text, size_t size, c
                                                 cim_search_spec *spec, cim_err *err);
 void cim_search_spec_clear(cim_search_spec *spec);
 
-/** The resolved spec as JSON: reading it again gives the same run. Wall-time budget excluded from
- *  the digest-relevant text (with_budget = false), since it does not change what a point is. */
+/** The resolved spec as JSON.
+ *  with_budget = true: everything, paths of networks absolute; reading it again gives the same run
+ *  wherever it is read from. with_budget = false: what results carry and digests cover: no wall
+ *  time, networks from files by name and digest, so that it does not depend on places. */
 void cim_search_spec_write(const cim_search_spec *spec, bool with_budget, cim_text *out);
+
+/** Digest of what decides which points are evaluated and what they give: the resolved spec without
+ *  its budget (except the number of points of lhs, whose design depends on it).
+ *  @param[out] hex 33 bytes @return CIM_OK, CIM_E_NOMEM */
+CIM_MUST_CHECK cim_status cim_search_spec_identity(const cim_search_spec *spec, char hex[33],
+                                                   cim_err *err);
 
 #endif

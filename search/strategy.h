@@ -17,7 +17,11 @@ typedef struct cim_search_strategy cim_search_strategy; /* private to the strate
 typedef struct cim_search_strategy_ops {
     const char *name;
     const char *doc;
-    /** @param spec borrowed for the strategy's life. Checks its options (unknown key: error). */
+    /** Check the options of the spec's strategy object (unknown key: error) and whether the
+     *  strategy can work on its space; with a writer, write them instead, defaults filled in.
+     *  @param w NULL: check only */
+    cim_status (*options)(const cim_search_spec *spec, cim_jw *w, cim_err *err);
+    /** @param spec borrowed for the strategy's life, passed options() */
     cim_status (*create)(const cim_search_spec *spec, cim_search_strategy **out, cim_err *err);
     /** Up to `max` points, row-major max x n_params, expressions not yet resolved.
      *  @return how many; 0 = finished. A generational strategy returns what is left of its
