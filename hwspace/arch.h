@@ -129,6 +129,9 @@ typedef struct cim_hw_arch {
                                Owned by the cim_hw_arch that loaded it (cim_hw_arch_clear);
                                copies of the struct borrow it. */
     int64_t noc_cost_n;     /* cores the matrix is for */
+    char *const *sources;   /* a citation per field (then "components", "noc_cost"), each may be
+                               NULL; NULL: none given. Owned and borrowed as noc_cost is. */
+    uint64_t overridden;    /* bit i: field i was changed by cim_hw_arch_set, its source is void */
 } cim_hw_arch;
 
 /* ---- fields ------------------------------------------------------------------------------- */
@@ -145,7 +148,13 @@ typedef struct cim_hw_field {
     bool optional;              /* a real that may be null or absent (NAN) */
     double fallback;            /* value when absent from the file; NAN + !optional: required */
     const char *unit, *doc;
+    const char *fallback_path;  /* absent from the file: the value of this earlier field, or NULL */
+    double absent;              /* what expressions see for null: INFINITY (no limit) or NAN */
+    uint32_t unavailable;       /* values this version cannot honour yet: bit i is choice i (bool:
+                                   bit 1 is true), CIM_HW_UNAVAILABLE_SET any value but null.
+                                   Clearing a bit is all it takes to offer the value. */
 } cim_hw_field;
+enum { CIM_HW_UNAVAILABLE_SET = 1 << 30 };
 
 extern const cim_hw_field cim_hw_fields[];
 extern const size_t cim_hw_n_fields;
@@ -159,6 +168,16 @@ void cim_hw_field_put(cim_hw_arch *arch, const cim_hw_field *f, double v);
 /** Check type and range of a value for a field. @param where prefix of the error's place */
 CIM_MUST_CHECK cim_status cim_hw_field_check(const cim_hw_field *f, double v, const char *where,
                                              cim_err *err);
+/** Read a field's value from JSON: type, range, words and availability are checked.
+ *  @param[out] out  null gives NAN where the field is optional */
+CIM_MUST_CHECK cim_status cim_hw_field_read(const cim_hw_field *f, const cim_json *doc,
+                                            const cim_json_node *node, double *out, cim_err *err);
+/** A value as a user would write it: "mvm", "true", "128", "null". @return buf */
+const char *cim_hw_field_text(const cim_hw_field *f, double v, char *buf, size_t size);
+/** What may be given: "1 to 16", "one of: cg, mvm", "true or false". @return buf */
+const char *cim_hw_field_allowed(const cim_hw_field *f, char *buf, size_t size);
+/** Whether this version honours a value (in range). Cost: a few instructions. */
+bool cim_hw_field_available(const cim_hw_field *f, double v);
 
 /* ---- reading and writing ------------------------------------------------------------------- */
 
@@ -183,7 +202,12 @@ CIM_MUST_CHECK cim_status cim_hw_arch_set(cim_hw_arch *arch, const char *assignm
  *  infeasible data for a sampled point. */
 bool cim_hw_arch_consistent(const cim_hw_arch *arch, char *reason, size_t size);
 
-/** The resolved architecture as a JSON object (all fields, absent ones null). */
+/** Whether every field holds a value this version honours.
+ *  @param[out] reason  "schedule.stagger: true is not available in this version, allowed: false" */
+bool cim_hw_arch_supported(const cim_hw_arch *arch, char *reason, size_t size);
+
+/** The resolved architecture as a JSON object (all fields, absent ones null), components, cost
+ *  matrix and sources included: cim_hw_arch_read gives the same architecture again. */
 void cim_hw_arch_write(const cim_hw_arch *arch, cim_jw *w, const char *key);
 
 /** Bits of weights the whole chip stores: cores * crossbars * rows * cols * bits_per_cell. */
@@ -192,6 +216,9 @@ double cim_hw_arch_capacity_bits(const cim_hw_arch *arch);
 /** Names and one-line descriptions of built-in presets. @return false past the last. */
 bool cim_hw_preset_at(size_t i, const char **name, char *line, size_t size);
 
+/** One line about an architecture: cores, crossbars, device, node, mode. @return buf */
+const char *cim_hw_arch_summary(const cim_hw_arch *arch, char *buf, size_t size);
+
 /** Words of choice fields, shared with other layers. The order of cim_hw_adc_models is the order
  *  the cost model's ADC table is indexed by. NULL-terminated. */
 extern const char *const cim_hw_adc_models[];   /* isaac, accelergy, zigzag, neurosim, silicon */
@@ -199,5 +226,7 @@ extern const char *const cim_hw_mode_words[];
 extern const char *const cim_hw_device_words[];
 extern const char *const cim_hw_level_words[];
 extern const char *const cim_hw_objective_words[];
+extern const char *const cim_hw_noc_words[];
+extern const char *const cim_hw_tier_words[]; /* chip, core, crossbar: "per" of a component */
 
 #endif

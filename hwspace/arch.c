@@ -1,0 +1,234 @@
+/* Rules between fields, --set, writing, small questions about an architecture. */
+#include "hwspace/arch.h"
+#include "hwspace/arch_internal.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool CIM_PRINTF(3, 4) refuse(char *reason, size_t size, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(reason, size, fmt, ap);
+    va_end(ap);
+    return false;
+}
+
+bool cim_hw_arch_supported(const cim_hw_arch *arch, char *reason, size_t size)
+{
+    for (size_t i = 0; i < cim_hw_n_fields; i++) {
+        const cim_hw_field *f = &cim_hw_fields[i];
+        if (!f->unavailable)
+            continue;
+        double v = cim_hw_field_get(arch, f);
+        if (!cim_hw_field_available(f, v)) {
+            char found[64], allowed[96];
+            return refuse(reason, size, "%s: %s is not available in this version, allowed: %s",
+                          f->path, cim_hw_field_text(f, v, found, sizeof found),
+                          cim_hw_field_allowed(f, allowed, sizeof allowed));
+        }
+    }
+    return true;
+}
+
+/* The deepest level a computing mode offers (CIM-MLC section 3.3: core mode only sees whole
+ * cores, crossbar mode adds single products, wordline mode adds rows). */
+static cim_hw_level deepest_level(int64_t mode)
+{
+    return mode == CIM_HW_MODE_CORE       ? CIM_HW_LEVEL_CG
+           : mode == CIM_HW_MODE_CROSSBAR ? CIM_HW_LEVEL_MVM
+                                          : CIM_HW_LEVEL_VVM;
+}
+
+static bool device_consistent(const cim_hw_arch *a, char *reason, size_t size)
+{
+    /* An SRAM cell is a flip-flop; an MTJ has two states. */
+    bool binary = a->device.type == CIM_HW_DEVICE_SRAM || a->device.type == CIM_HW_DEVICE_STT_MRAM;
+    if (binary && a->device.bits_per_cell > 1)
+        return refuse(reason, size, "device.bits_per_cell is %lld, a %s cell holds 1 bit",
+                      (long long)a->device.bits_per_cell, cim_hw_device_words[a->device.type]);
+    /* Without a converter the cells' bits are read as bits into adder trees. */
+    if (a->crossbar.adcs == 0 && a->device.bits_per_cell > 1)
+        return refuse(reason, size,
+                      "device.bits_per_cell is %lld, digital CIM (crossbar.adcs 0) needs 1",
+                      (long long)a->device.bits_per_cell);
+    return true;
+}
+
+bool cim_hw_arch_consistent(const cim_hw_arch *a, char *reason, size_t size)
+{
+    if (!cim_hw_arch_supported(a, reason, size))
+        return false;
+    if (a->crossbar.parallel_rows > a->crossbar.rows)
+        return refuse(reason, size, "crossbar.parallel_rows is %lld, crossbar.rows only %lld",
+                      (long long)a->crossbar.parallel_rows, (long long)a->crossbar.rows);
+    if (a->crossbar.adcs > a->crossbar.cols)
+        return refuse(reason, size, "crossbar.adcs is %lld, crossbar.cols only %lld",
+                      (long long)a->crossbar.adcs, (long long)a->crossbar.cols);
+    if (!device_consistent(a, reason, size))
+        return false;
+    cim_hw_level deepest = deepest_level(a->computing_mode);
+    if (a->schedule.level > (int64_t)deepest)
+        return refuse(reason, size, "schedule.level is %s, computing_mode %s offers %s at most",
+                      cim_hw_level_words[a->schedule.level], cim_hw_mode_words[a->computing_mode],
+                      cim_hw_level_words[deepest]);
+    if (a->noc_cost && a->noc_cost_n != a->chip.cores)
+        return refuse(reason, size, "noc_cost is a matrix for %lld cores, chip.cores is %lld",
+                      (long long)a->noc_cost_n, (long long)a->chip.cores);
+    return true;
+}
+
+double cim_hw_arch_capacity_bits(const cim_hw_arch *a)
+{
+    return (double)a->chip.cores * (double)a->core.crossbars * (double)a->crossbar.rows *
+           (double)a->crossbar.cols * (double)a->device.bits_per_cell;
+}
+
+const char *cim_hw_arch_summary(const cim_hw_arch *a, char *buf, size_t size)
+{
+    snprintf(buf, size, "%lld cores x %lld crossbars of %lld x %lld, %s %lld bit/cell, %g nm, %s mode",
+             (long long)a->chip.cores, (long long)a->core.crossbars, (long long)a->crossbar.rows,
+             (long long)a->crossbar.cols, cim_hw_device_words[a->device.type],
+             (long long)a->device.bits_per_cell, a->technology_nm,
+             cim_hw_mode_words[a->computing_mode]);
+    return buf;
+}
+
+/* ---- --set ---- */
+
+static cim_status unknown_path(const char *path, cim_err *err)
+{
+    const char *paths[64];
+    for (size_t i = 0; i < cim_hw_n_fields; i++)
+        paths[i] = cim_hw_fields[i].path;
+    const char *near = cim_text_nearest(path, paths, cim_hw_n_fields);
+    return cim_err_set(err, CIM_E_INPUT, "--set", "unknown path \"%s\"%s%s%s", path,
+                       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+/* A bare word is a JSON string without its quotes; null, true, false and numbers are JSON. */
+static bool is_bare_word(const char *s)
+{
+    static const char *const json[] = {"true", "false", "null"};
+    for (size_t i = 0; i < sizeof json / sizeof *json; i++)
+        if (!strcmp(s, json[i]))
+            return false;
+    return (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_';
+}
+
+cim_status cim_hw_arch_set(cim_hw_arch *arch, const char *assignment, cim_err *err)
+{
+    const char *equals = strchr(assignment, '=');
+    char path[128], where[160], quoted[160];
+    if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof path)
+        return cim_err_set(err, CIM_E_INPUT, "--set", "found \"%s\", PATH=VALUE is needed",
+                           assignment);
+    snprintf(path, sizeof path, "%.*s", (int)(equals - assignment), assignment);
+    int i = cim_hw_field_find(path);
+    if (i < 0)
+        return unknown_path(path, err);
+    const char *value = equals + 1;
+    snprintf(where, sizeof where, "--set %s", path);
+    if (is_bare_word(value) && !strpbrk(value, "\"\\") && strlen(value) < sizeof quoted - 3) {
+        snprintf(quoted, sizeof quoted, "\"%s\"", value);
+        value = quoted;
+    }
+    cim_json *doc = NULL;
+    CIM_TRY(cim_json_parse(value, strlen(value), where, &doc, err));
+    double v;
+    cim_status s = cim_hw_field_read(&cim_hw_fields[i], doc, cim_json_root(doc), &v, err);
+    cim_json_free(doc);
+    CIM_TRY(s);
+    cim_hw_field_put(arch, &cim_hw_fields[i], v);
+    arch->overridden |= (uint64_t)1 << i;
+    return CIM_OK;
+}
+
+/* ---- writing ---- */
+
+static void write_field(const cim_hw_arch *arch, const cim_hw_field *f, const char *key, cim_jw *w)
+{
+    double v = cim_hw_field_get(arch, f);
+    switch (f->type) {
+    case CIM_HW_INT:
+        cim_jw_int(w, key, (int64_t)v);
+        break;
+    case CIM_HW_REAL:
+        cim_jw_double(w, key, v); /* NAN becomes null */
+        break;
+    case CIM_HW_BOOL:
+        cim_jw_bool(w, key, v != 0);
+        break;
+    case CIM_HW_CHOICE:
+        cim_jw_string(w, key, f->choices[(size_t)v]);
+        break;
+    }
+}
+
+static void write_noc_cost(const cim_hw_arch *arch, cim_jw *w)
+{
+    if (!arch->noc_cost) {
+        cim_jw_null(w, "noc_cost");
+        return;
+    }
+    size_t n = (size_t)arch->noc_cost_n;
+    cim_jw_array(w, "noc_cost");
+    for (size_t i = 0; i < n; i++) {
+        cim_jw_array(w, NULL);
+        for (size_t j = 0; j < n; j++)
+            cim_jw_double(w, NULL, arch->noc_cost[i * n + j]);
+        cim_jw_array_end(w);
+    }
+    cim_jw_array_end(w);
+}
+
+static void write_sources(const cim_hw_arch *arch, cim_jw *w)
+{
+    if (!arch->sources && !arch->overridden)
+        return;
+    cim_jw_object(w, "sources");
+    for (size_t i = 0; i < CIM_HW_N_SOURCES; i++) {
+        const char *key = i < cim_hw_n_fields    ? cim_hw_fields[i].path
+                          : i == cim_hw_n_fields ? "components"
+                                                 : "noc_cost";
+        const char *text = arch->sources ? arch->sources[i] : NULL;
+        if (i < cim_hw_n_fields && arch->overridden >> i & 1)
+            text = "set by the user";
+        if (text)
+            cim_jw_string(w, key, text);
+    }
+    cim_jw_object_end(w);
+}
+
+void cim_hw_arch_write(const cim_hw_arch *arch, cim_jw *w, const char *key)
+{
+    cim_jw_object(w, key);
+    cim_jw_string(w, "name", arch->name);
+    cim_jw_string(w, "source", arch->source);
+    for (size_t g = 0; g < cim_hw_n_groups; g++) {
+        const char *group = cim_hw_groups[g];
+        if (*group)
+            cim_jw_object(w, group);
+        for (size_t i = 0; i < cim_hw_n_fields; i++) {
+            const char *name = cim_hw_field_key(&cim_hw_fields[i], group);
+            if (name)
+                write_field(arch, &cim_hw_fields[i], name, w);
+        }
+        if (*group)
+            cim_jw_object_end(w);
+    }
+    write_noc_cost(arch, w);
+    cim_jw_array(w, "components");
+    for (int64_t i = 0; i < arch->n_parts; i++) {
+        cim_jw_object(w, NULL);
+        cim_jw_string(w, "component", arch->parts[i].component);
+        cim_jw_string(w, "per", cim_hw_tier_words[arch->parts[i].tier]);
+        cim_jw_double(w, "count", arch->parts[i].count);
+        cim_jw_object_end(w);
+    }
+    cim_jw_array_end(w);
+    write_sources(arch, w);
+    cim_jw_object_end(w);
+}

@@ -1,0 +1,287 @@
+/* The table of knobs: one row per dotted path. Ranges are what the models can be asked about, not
+ * what is sensible to build; the component library narrows them (nodes, ADC bits) with a reason. */
+#include "hwspace/arch.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const cim_hw_adc_models[] = {"isaac",    "accelergy", "zigzag",
+                                         "neurosim", "silicon",   NULL};
+const char *const cim_hw_mode_words[] = {"core", "crossbar", "wordline", NULL};
+const char *const cim_hw_noc_words[] = {"ideal", "bus", "mesh", "torus", "tree", NULL};
+const char *const cim_hw_device_words[] = {"sram",  "reram",    "pcm",
+                                           "fefet", "stt_mram", "nor_flash", NULL};
+const char *const cim_hw_level_words[] = {"none", "cg", "mvm", "vvm", NULL};
+const char *const cim_hw_objective_words[] = {"latency", "throughput", "energy", "edp", NULL};
+const char *const cim_hw_tier_words[] = {"chip", "core", "crossbar", NULL};
+static const char *const duplication_words[] = {"exact", "divisor", "none", NULL};
+static const char *const segmentation_words[] = {"optimal", "greedy", NULL};
+static const char *const binding_words[] = {"columns", "crossbars", NULL};
+static const char *const placement_words[] = {"row_major", "snake", NULL};
+
+/* The words are indexed by the enums of arch.h. */
+_Static_assert(sizeof cim_hw_device_words / sizeof *cim_hw_device_words == CIM_HW_N_DEVICES + 1,
+               "a device without a word");
+_Static_assert(sizeof cim_hw_tier_words / sizeof *cim_hw_tier_words == CIM_HW_N_TIERS + 1,
+               "a tier without a word");
+
+#define AT(member) offsetof(cim_hw_arch, member)
+#define INTEGER(p, at, lo, hi, def, u, d)                                                          \
+    {.path = p, .type = CIM_HW_INT, .offset = AT(at), .min = lo, .max = hi, .fallback = def,       \
+     .unit = u, .doc = d, .absent = NAN}
+#define REAL(p, at, lo, hi, def, u, d)                                                             \
+    {.path = p, .type = CIM_HW_REAL, .offset = AT(at), .min = lo, .max = hi, .fallback = def,      \
+     .unit = u, .doc = d, .absent = NAN}
+/* A real that may be absent; expressions then see `none`. */
+#define MAYBE(p, at, lo, hi, none, u, d)                                                           \
+    {.path = p, .type = CIM_HW_REAL, .offset = AT(at), .min = lo, .max = hi, .optional = true,     \
+     .fallback = NAN, .unit = u, .doc = d, .absent = none}
+#define WORDS(p, at, list, def, u, d)                                                              \
+    {.path = p, .type = CIM_HW_CHOICE, .offset = AT(at), .choices = list, .min = 0,                \
+     .max = sizeof list / sizeof *list - 2, .fallback = def, .unit = "", .doc = d, .absent = NAN,  \
+     .unavailable = u}
+#define FLAG(p, at, def, u, d)                                                                     \
+    {.path = p, .type = CIM_HW_BOOL, .offset = AT(at), .min = 0, .max = 1, .fallback = def,        \
+     .unit = "", .doc = d, .absent = NAN, .unavailable = u}
+#define REQUIRED NAN
+#define NOT_YET(value) (1u << (value))
+
+const cim_hw_field cim_hw_fields[] = {
+    WORDS("computing_mode", computing_mode, cim_hw_mode_words, REQUIRED, 0,
+          "what software controls: whole cores, crossbars, or single wordlines"),
+    REAL("technology_nm", technology_nm, 3, 250, REQUIRED, "nm", "process node"),
+    REAL("supply_v", supply_v, 0.1, 5, 1.0, "V", "supply voltage of the digital part"),
+    REAL("clock_mhz", clock_mhz, 0.001, 20000, REQUIRED, "MHz",
+         "clock of buses, buffers and ALUs; every rate per cycle refers to it"),
+
+    INTEGER("chip.cores", chip.cores, 1, 1e6, REQUIRED, "", "cores on the chip"),
+    WORDS("chip.noc", chip.noc, cim_hw_noc_words, CIM_HW_NOC_IDEAL, 0,
+          "network between cores; ideal costs nothing"),
+    MAYBE("chip.noc_bits_per_cycle", chip.noc_bits_per_cycle, 1e-3, 1e9, INFINITY, "bit/cycle",
+          "bandwidth of one NoC link; null: no bottleneck"),
+    MAYBE("chip.buffer_kib", chip.buffer_kib, 0.0009765625, 1e9, INFINITY, "KiB",
+          "global (L0) buffer; null: unlimited and free"),
+    MAYBE("chip.buffer_bits_per_cycle", chip.buffer_bits_per_cycle, 1e-3, 1e9, INFINITY,
+          "bit/cycle", "bandwidth of the global buffer; null: no bottleneck"),
+    MAYBE("chip.alu_ops_per_cycle", chip.alu_ops_per_cycle, 1e-3, 1e9, INFINITY, "op/cycle",
+          "chip-level ALU rate; null: no bottleneck"),
+    MAYBE("chip.offchip_gb_per_s", chip.offchip_gb_per_s, 1e-6, 1e6, INFINITY, "GB/s",
+          "off-chip bandwidth, 1e9 bytes per second; null: no bottleneck"),
+
+    INTEGER("core.crossbars", core.crossbars, 1, 65536, REQUIRED, "", "crossbars in a core"),
+    MAYBE("core.buffer_kib", core.buffer_kib, 0.0009765625, 1e9, INFINITY, "KiB",
+          "local (L1) buffer of a core; null: unlimited and free"),
+    MAYBE("core.buffer_bits_per_cycle", core.buffer_bits_per_cycle, 1e-3, 1e9, INFINITY,
+          "bit/cycle", "bandwidth of a core's buffer; null: no bottleneck"),
+    MAYBE("core.alu_ops_per_cycle", core.alu_ops_per_cycle, 1e-3, 1e9, INFINITY, "op/cycle",
+          "ALU rate of a core; null: no bottleneck"),
+
+    INTEGER("crossbar.rows", crossbar.rows, 1, 8192, REQUIRED, "", "wordlines of a crossbar"),
+    INTEGER("crossbar.cols", crossbar.cols, 1, 8192, REQUIRED, "", "bitlines of a crossbar"),
+    {.path = "crossbar.parallel_rows", .type = CIM_HW_INT, .offset = AT(crossbar.parallel_rows),
+     .min = 1, .max = 8192, .fallback = NAN, .unit = "", .absent = NAN,
+     .doc = "wordlines that may be on at once, at most rows", .fallback_path = "crossbar.rows"},
+    INTEGER("crossbar.adcs", crossbar.adcs, 0, 8192, 1, "",
+            "converters per crossbar, at most cols; 0: digital CIM, no converter"),
+    INTEGER("crossbar.adc_bits", crossbar.adc_bits, 1, 16, 8, "bit", "resolution of a converter"),
+    INTEGER("crossbar.dac_bits", crossbar.dac_bits, 1, 16, 1, "bit",
+            "input bits driven on a wordline at once"),
+    MAYBE("crossbar.read_ns", crossbar.read_ns, 1e-3, 1e6, NAN, "ns",
+          "one activation of a crossbar; null: the device's default"),
+    MAYBE("crossbar.adc_msps", crossbar.adc_msps, 1e-3, 1e6, INFINITY, "MS/s",
+          "conversions of one converter; null: keeps up with read_ns"),
+
+    WORDS("device.type", device.type, cim_hw_device_words, REQUIRED, 0, "memory cell"),
+    INTEGER("device.bits_per_cell", device.bits_per_cell, 1, 8, 1, "bit", "bits in one cell"),
+
+    WORDS("adc.model", adc.model, cim_hw_adc_models, 0, 0,
+          "which of the library's converter models prices the ADC"),
+
+    INTEGER("workload.weight_bits", workload.weight_bits, 1, 16, 8, "bit", "weight precision"),
+    INTEGER("workload.activation_bits", workload.activation_bits, 1, 16, 8, "bit",
+            "activation precision"),
+    INTEGER("workload.batch", workload.batch, 1, 1e6, 1, "", "inferences run back to back"),
+    INTEGER("workload.sequence_length", workload.sequence_length, 0, 1e6, 0, "",
+            "tokens of a sequence model; 0: as in the model file"),
+
+    WORDS("schedule.level", schedule.level, cim_hw_level_words, CIM_HW_LEVEL_CG,
+          NOT_YET(CIM_HW_LEVEL_VVM), "deepest scheduling level; each includes those before it"),
+    WORDS("schedule.objective", schedule.objective, cim_hw_objective_words,
+          CIM_HW_OBJECTIVE_LATENCY, 0, "what duplication and segmentation minimise or maximise"),
+    FLAG("schedule.pipeline", schedule.pipeline, 1, 0,
+         "operators overlap; false: one after another"),
+    WORDS("schedule.duplication", schedule.duplication, duplication_words,
+          CIM_HW_DUPLICATION_EXACT, 0, "how spare units become copies of operators"),
+    INTEGER("schedule.max_copies", schedule.max_copies, 0, 1e9, 0, "",
+            "most copies of one operator; 0: no limit"),
+    WORDS("schedule.segmentation", schedule.segmentation, segmentation_words,
+          CIM_HW_SEGMENTATION_OPTIMAL, 0, "how a network larger than the chip is cut"),
+    WORDS("schedule.binding", schedule.binding, binding_words, CIM_HW_BINDING_COLUMNS, 0,
+          "bits of a weight go to adjacent columns or to different crossbars"),
+    FLAG("schedule.stagger", schedule.stagger, 0, NOT_YET(1),
+         "crossbars of one product start as their own inputs arrive"),
+    FLAG("schedule.remap", schedule.remap, 0, NOT_YET(1),
+         "rows that cannot be on together are spread over crossbars"),
+    WORDS("schedule.placement", schedule.placement, placement_words, CIM_HW_PLACEMENT_ROW_MAJOR,
+          NOT_YET(CIM_HW_PLACEMENT_SNAKE), "order in which operators take cores"),
+    {.path = "schedule.peak_power_cap_w", .type = CIM_HW_REAL,
+     .offset = AT(schedule.peak_power_cap_w), .min = 1e-9, .max = 1e6, .optional = true,
+     .fallback = NAN, .unit = "W", .absent = INFINITY, .unavailable = CIM_HW_UNAVAILABLE_SET,
+     .doc = "no schedule may exceed this peak power; null: no cap"},
+};
+
+const size_t cim_hw_n_fields = sizeof cim_hw_fields / sizeof *cim_hw_fields;
+/* cim_hw_arch.overridden has a bit per field. */
+_Static_assert(sizeof cim_hw_fields / sizeof *cim_hw_fields <= 64, "too many fields for a mask");
+
+int cim_hw_field_find(const char *path)
+{
+    for (size_t i = 0; i < cim_hw_n_fields; i++)
+        if (!strcmp(cim_hw_fields[i].path, path))
+            return (int)i;
+    return -1;
+}
+
+double cim_hw_field_get(const cim_hw_arch *arch, const cim_hw_field *f)
+{
+    const char *at = (const char *)arch + f->offset;
+    if (f->type == CIM_HW_REAL) {
+        double v;
+        memcpy(&v, at, sizeof v);
+        return v;
+    }
+    int64_t v;
+    memcpy(&v, at, sizeof v);
+    return (double)v;
+}
+
+void cim_hw_field_put(cim_hw_arch *arch, const cim_hw_field *f, double v)
+{
+    char *at = (char *)arch + f->offset;
+    if (f->type == CIM_HW_REAL) {
+        memcpy(at, &v, sizeof v);
+        return;
+    }
+    int64_t n = (int64_t)v;
+    memcpy(at, &n, sizeof n);
+}
+
+const char *cim_hw_field_text(const cim_hw_field *f, double v, char *buf, size_t size)
+{
+    char number[32];
+    if (isnan(v))
+        snprintf(buf, size, "null");
+    else if (f->type == CIM_HW_BOOL && (v == 0 || v == 1))
+        snprintf(buf, size, "%s", v == 1 ? "true" : "false");
+    else if (f->type == CIM_HW_CHOICE && v >= 0 && v <= f->max && v == floor(v))
+        snprintf(buf, size, "%s", f->choices[(size_t)v]);
+    else
+        snprintf(buf, size, "%s", cim_double_text(v, number, sizeof number));
+    return buf;
+}
+
+/* Append " word" while it fits; a message that is cut is still a message. */
+static void append(char *buf, size_t size, const char *glue, const char *word)
+{
+    size_t n = strlen(buf);
+    snprintf(buf + n, size - n, "%s%s", n ? glue : "", word);
+}
+
+const char *cim_hw_field_allowed(const cim_hw_field *f, char *buf, size_t size)
+{
+    buf[0] = '\0';
+    if (f->unavailable & CIM_HW_UNAVAILABLE_SET) {
+        snprintf(buf, size, "null");
+    } else if (f->type == CIM_HW_BOOL || f->type == CIM_HW_CHOICE) {
+        char word[CIM_HW_NAME];
+        for (double v = 0; v <= f->max; v++)
+            if (cim_hw_field_available(f, v))
+                append(buf, size, f->type == CIM_HW_BOOL ? " or " : ", ",
+                       cim_hw_field_text(f, v, word, sizeof word));
+    } else {
+        snprintf(buf, size, "%s%.15g to %.15g%s%s%s", f->type == CIM_HW_INT ? "an integer from " : "",
+                 f->min, f->max, *f->unit ? " " : "", f->unit, f->optional ? ", or null" : "");
+    }
+    return buf;
+}
+
+bool cim_hw_field_available(const cim_hw_field *f, double v)
+{
+    if (!f->unavailable || isnan(v))
+        return true;
+    if (f->unavailable & CIM_HW_UNAVAILABLE_SET)
+        return false;
+    return !(f->unavailable >> (unsigned)v & 1u);
+}
+
+cim_status cim_hw_field_check(const cim_hw_field *f, double v, const char *where, cim_err *err)
+{
+    char found[64], allowed[160];
+    bool fits = isnan(v) ? f->optional
+                         : v >= f->min && v <= f->max && (f->type == CIM_HW_REAL || v == floor(v));
+    if (!fits)
+        return cim_err_set(err, CIM_E_INPUT, where, "%s: found %s, allowed is %s", f->path,
+                           isnan(v) ? "no number" : cim_hw_field_text(f, v, found, sizeof found),
+                           cim_hw_field_allowed(f, allowed, sizeof allowed));
+    if (!cim_hw_field_available(f, v))
+        return cim_err_set(err, CIM_E_INPUT, where,
+                           "%s: %s is not available in this version, allowed: %s", f->path,
+                           cim_hw_field_text(f, v, found, sizeof found),
+                           cim_hw_field_allowed(f, allowed, sizeof allowed));
+    return CIM_OK;
+}
+
+static cim_status read_word(const cim_hw_field *f, const cim_json *doc, const cim_json_node *node,
+                            double *out, cim_err *err)
+{
+    const char *s = NULL;
+    CIM_TRY(cim_json_string(doc, node, &s, err));
+    for (size_t i = 0; f->choices[i]; i++)
+        if (!strcmp(s, f->choices[i])) {
+            *out = (double)i;
+            return CIM_OK;
+        }
+    char allowed[160];
+    return cim_json_error(doc, node, err, "found \"%s\", allowed is one of: %s", s,
+                          cim_hw_field_allowed(f, allowed, sizeof allowed));
+}
+
+static cim_status read_raw(const cim_hw_field *f, const cim_json *doc, const cim_json_node *node,
+                           double *out, cim_err *err)
+{
+    int64_t integer = 0;
+    bool flag = false;
+    switch (f->type) {
+    case CIM_HW_INT:
+        CIM_TRY(cim_json_int(doc, node, (int64_t)f->min, (int64_t)f->max, &integer, err));
+        *out = (double)integer;
+        return CIM_OK;
+    case CIM_HW_BOOL:
+        CIM_TRY(cim_json_bool(doc, node, &flag, err));
+        *out = flag;
+        return CIM_OK;
+    case CIM_HW_CHOICE:
+        return read_word(f, doc, node, out, err);
+    case CIM_HW_REAL:
+        break;
+    }
+    return cim_json_double(doc, node, f->min, f->max, out, err);
+}
+
+cim_status cim_hw_field_read(const cim_hw_field *f, const cim_json *doc, const cim_json_node *node,
+                             double *out, cim_err *err)
+{
+    double v = NAN;
+    if (!(f->optional && cim_json_type_of(node) == CIM_JSON_NULL))
+        CIM_TRY(read_raw(f, doc, node, &v, err));
+    if (!cim_hw_field_available(f, v)) {
+        char found[64], allowed[160];
+        return cim_json_error(doc, node, err,
+                              "%s: %s is not available in this version, allowed: %s", f->path,
+                              cim_hw_field_text(f, v, found, sizeof found),
+                              cim_hw_field_allowed(f, allowed, sizeof allowed));
+    }
+    *out = v;
+    return CIM_OK;
+}
