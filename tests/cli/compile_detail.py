@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""Recompute from `compile --json --detail` what the compiler claims, independently:
+candidates, the optimum of the duplication, the pipeline on the DAG, sums of breakdowns."""
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+CIMDSE = os.environ.get("CIMDSE", "cimdse")
+
+
+def compile_point(model, arch, *sets, objective="latency"):
+    with tempfile.TemporaryDirectory() as tmp:
+        path = os.path.join(tmp, "plan.json")
+        command = [CIMDSE, "compile", model, arch, "--detail", "--json", path, "--objective", objective]
+        for s in sets:
+            command += ["--set", s]
+        run = subprocess.run(command, capture_output=True, text=True)
+        assert run.returncode == 0, (command, run.stderr)
+        with open(path) as f:
+            return json.load(f)
+
+
+def ceil_div(a, b):
+    return -(-a // b)
+
+
+def close(a, b, tolerance=1e-9):
+    return abs(a - b) <= tolerance * max(abs(a), abs(b), 1e-300)
+
+
+def crossbar_operators(plan):
+    return [o for o in plan["operators"] if o["unit"] == "crossbar"]
+
+
+def check_mapping(plan):
+    a = plan["arch"]
+    rows, cols = a["crossbar"]["rows"], a["crossbar"]["cols"]
+    slices = ceil_div(a["workload"]["weight_bits"], a["device"]["bits_per_cell"])
+    columns = a["schedule"]["binding"] == "columns"
+    for o in crossbar_operators(plan):
+        r, c, g = o["matrix_rows"], o["matrix_cols"], o["groups"]
+        width = c * slices if columns else c
+        pack = 1
+        if g > 1 and r <= rows and width <= cols:
+            pack = min(rows // r, cols // width, g)
+        tiles = ceil_div(r, rows) * ceil_div(width, cols) * (1 if columns else slices)
+        expected = ceil_div(g, pack) * tiles
+        if "parts" in o:
+            assert o["crossbars_per_copy"] >= expected, o["name"]
+        else:
+            assert o["crossbars_per_copy"] == expected, (o["name"], o["crossbars_per_copy"], expected)
+
+
+def check_candidates(plan):
+    """Every copy count between two listed ones must have the stage of the smaller."""
+    limit = plan["arch"]["schedule"]["max_copies"]
+    for o in crossbar_operators(plan):
+        n, unit = o["mvms"], o["product_s"]
+        listed = {c[0]: c for c in o["candidates"]}
+        best = math.inf
+        top = plan["schedule"]["budget_units"] // o["units_per_copy"]
+        top = min(top, n, limit or top)
+        if plan["schedule"]["level"] == "none":
+            top = 1
+        floor = min(c[2] for c in o["candidates"])
+        for k in range(1, min(top, 400) + 1):
+            stage = max(ceil_div(n, k) * unit + o["fill_s"], floor)
+            if stage < best * (1 - 1e-12):
+                assert k in listed, (o["name"], k)
+                assert close(listed[k][2], stage), (o["name"], k, listed[k], stage)
+                assert listed[k][1] == k * o["units_per_copy"]
+                best = stage
+            else:
+                assert k not in listed, (o["name"], k)
+
+
+def optimum_sum(classes, budget):
+    table = np.zeros(budget + 1)
+    for candidates in classes:
+        fresh = np.full(budget + 1, np.inf)
+        for _, units, stage in candidates:
+            if units <= budget:
+                fresh[units:] = np.minimum(fresh[units:], table[: budget + 1 - units] + stage)
+        table = fresh
+    return table[budget]
+
+
+def optimum_max(classes, budget):
+    def units_under(limit):
+        total = 0
+        for candidates in classes:
+            fitting = [u for _, u, s in candidates if s <= limit]
+            if not fitting:
+                return math.inf
+            total += min(fitting)
+        return total
+
+    return min(s for c in classes for _, _, s in c
+               if s >= max(min(x[2] for x in k) for k in classes) and units_under(s) <= budget)
+
+
+def chosen(o):
+    return next(c for c in o["candidates"] if c[0] == o["copies"])
+
+
+def check_duplication(plan, goal):
+    by_id = {o["id"]: o for o in plan["operators"]}
+    for segment in plan["segments"]:
+        ops = [by_id[i] for i in segment["operators"] if by_id[i]["unit"] == "crossbar"]
+        if any("parts" in o for o in ops):
+            continue
+        budget = segment["budget_units"]
+        used = sum(chosen(o)[1] for o in ops)
+        assert used == segment["units_used"] <= budget
+        classes = [o["candidates"] for o in ops]
+        if goal == "sum":
+            got, best = sum(chosen(o)[2] for o in ops), optimum_sum(classes, budget)
+        else:
+            got, best = max(chosen(o)[2] for o in ops), optimum_max(classes, budget)
+        assert close(got, best), (goal, got, best)
+
+
+def edge_row(e, row, producer_rows):
+    if e["full"]:
+        return producer_rows
+    f = ceil_div(row * e["num"], e["den"]) + e["offset"]
+    return min(max(f, 1), producer_rows)
+
+
+def check_pipeline(plan):
+    """Rows of every operator by the recursion of sched/README.md, one segment at a time."""
+    ops = {o["id"]: o for o in plan["operators"]}
+    if any(o["images"] > 1 or o["rows"] > 1024 or "parts" in o for o in ops.values()):
+        return False
+    for segment in plan["segments"]:
+        members, finish = set(segment["operators"]), {}
+        latency = 0.0
+        for i in segment["operators"]:
+            o = ops[i]
+            rows, fill = o["rows"], o.get("fill_s", 0.0)
+            occupancy = (chosen(o)[2] - fill) if o["unit"] == "crossbar" else o["stage_s"]
+            service = occupancy / rows
+            if o["unit"] == "crossbar":
+                service = min(max(service, o["product_s"]), occupancy)
+            spacing = (occupancy - service) / (rows - 1) if rows > 1 else 0.0
+            x, done = None, []
+            for row in range(1, rows + 1):
+                ready = 0.0
+                for e in o["inputs"]:
+                    p = e["producer"]
+                    if p in members:
+                        ready = max(ready, finish[p][edge_row(e, row, ops[p]["rows"]) - 1])
+                x = ready + service if x is None else max(x + spacing, ready + service)
+                done.append(x + fill)
+            finish[i] = done
+            latency = max(latency, done[-1])
+            assert close(o["end_s"], segment["start_s"] + done[-1], 1e-9), (o["name"], o["end_s"])
+        assert segment["latency_s"] >= latency * (1 - 1e-9)
+    return True
+
+
+def check_sums(plan):
+    m = plan["metrics"]
+    for key, total in (("energy_breakdown_j", m["energy_j"]), ("area_breakdown_mm2", m["area_mm2"]),
+                       ("peak_power_breakdown_w", m["peak_power_w"])):
+        assert close(sum(plan[key].values()), total), key
+    assert close(m["avg_power_w"], m["energy_j"] / m["latency_s"])
+    assert close(m["edp_js"], m["energy_j"] * m["latency_s"])
+    assert m["peak_power_w"] >= m["avg_power_w"] * (1 - 1e-9)
+    total = sum(s["reload_s"] + s["latency_s"] for s in plan["segments"])
+    assert close(total, m["latency_s"])
+    assert 0 < m["utilization"] <= 1
+
+
+def check_sequential(plan):
+    now = 0.0
+    for segment in plan["segments"]:
+        now += segment["reload_s"]
+        for i in segment["operators"]:
+            o = plan["operators"][i]
+            if "parts" in o:
+                return
+            assert close(o["start_s"], now, 1e-7) or abs(o["start_s"] - now) < 1e-15
+            now += o["stage_s"]
+    assert close(now, plan["metrics"]["latency_s"])
+
+
+def main():
+    points = 0
+    cases = [(m, a, l) for m in ("resnet18", "vgg8", "mobilenet_v2", "resnet50")
+             for a in ("isaac", "puma", "baseline") for l in ("cg", "mvm")]
+    cases += [("vgg8", "jia2021", "cg"), ("vgg8", "jain2021", "mvm"), ("resnet18", "jia2021", "cg")]
+    for model, arch, level in cases:
+        base = ["schedule.level=" + level]
+        if arch == "jia2021":
+            base.append("workload.weight_bits=4")
+        plan = compile_point(model, arch, *base)
+        if plan["state"] != "ok":
+            print("infeasible", model, arch, plan["reason"])
+            continue
+        check_mapping(plan)
+        check_candidates(plan)
+        check_sums(plan)
+        check_pipeline(plan)
+        plan = compile_point(model, arch, *base, objective="throughput")
+        check_duplication(plan, "max")
+        check_pipeline(plan)
+        check_sums(plan)
+        plan = compile_point(model, arch, *base, "schedule.pipeline=false")
+        check_duplication(plan, "sum")
+        check_sequential(plan)
+        check_sums(plan)
+        points += 3
+    for sets in (["schedule.binding=crossbars"], ["schedule.max_copies=3"], ["schedule.level=none"]):
+        plan = compile_point("resnet18", "isaac", *sets)
+        check_mapping(plan)
+        check_candidates(plan)
+        check_sums(plan)
+        points += 1
+    assert points > 40, points
+    print(f"{points} points recomputed")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

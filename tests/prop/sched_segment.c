@@ -1,0 +1,263 @@
+/* Segmentation against all 2^(n-1) ways to cut small networks, and the monotonicity a user would
+ * expect of the compiler. Graphs are random DAGs made here; the chip's unit costs are set by hand,
+ * so nothing but sched is tested. */
+#include "hwspace/base/rng.h"
+#include "sched/plan_internal.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static unsigned long long seed_now; /* named by a failure */
+#define REQUIRE(x)                                                                                 \
+    do {                                                                                           \
+        if (!(x))                                                                                  \
+            fail_msg("seed %llu: %s", seed_now, #x);                                               \
+    } while (0)
+
+enum { MAX_OPS = 9, MAX_EDGES = 3 * MAX_OPS };
+
+typedef struct network {
+    cim_cc_graph graph;
+    cim_cc_op ops[MAX_OPS];
+    cim_cc_edge edges[MAX_EDGES];
+    cim_cc_op_id output;
+} network;
+
+/* Convolution-like operators in a row, with skip edges. */
+static void random_network(cim_rng *rng, network *n)
+{
+    memset(n, 0, sizeof *n);
+    n->graph = (cim_cc_graph){.name = "random",
+                              .ops = n->ops,
+                              .edges = n->edges,
+                              .n_ops = 2 + (uint32_t)cim_rng_below(rng, MAX_OPS - 1),
+                              .outputs = &n->output,
+                              .n_outputs = 1};
+    for (uint32_t i = 0; i < n->graph.n_ops; i++) {
+        cim_cc_op *op = &n->ops[i];
+        op->name = "op";
+        op->type = "Conv";
+        op->unit = cim_rng_below(rng, 4) ? CIM_CC_UNIT_CROSSBAR : CIM_CC_UNIT_DIGITAL;
+        op->rows = 1 + (int64_t)cim_rng_below(rng, 12);
+        op->images = 1;
+        op->rank = 1;
+        op->shape[0] = op->out_elements = op->rows * 16;
+        op->in_elements = 64;
+        op->alu_add = op->unit == CIM_CC_UNIT_DIGITAL ? 1000 : 0;
+        op->matrix_rows = 1 + (int64_t)cim_rng_below(rng, 200);
+        op->matrix_cols = 1 + (int64_t)cim_rng_below(rng, 60);
+        op->groups = 1;
+        op->mvms = op->rows * (1 + (int64_t)cim_rng_below(rng, 12));
+        op->macs = op->matrix_rows * op->matrix_cols * op->mvms;
+        n->graph.macs += op->macs;
+        op->first_edge = n->graph.n_edges;
+        for (uint32_t back = 1; back <= 2 && back <= i; back++) {
+            if (back == 2 && cim_rng_below(rng, 2))
+                continue;
+            cim_cc_edge *e = &n->edges[n->graph.n_edges++];
+            *e = (cim_cc_edge){.producer = i - back, .elements = 16, .num = 1, .den = 1,
+                               .offset = (int64_t)cim_rng_below(rng, 3),
+                               .full = cim_rng_below(rng, 5) == 0};
+            op->n_edges++;
+        }
+    }
+    n->output = n->graph.n_ops - 1;
+}
+
+static void chip_by_hand(cim_cost_chip *c, double clock)
+{
+    memset(c, 0, sizeof *c);
+    c->clock_ns = 1.0 / clock;
+    c->read_ns = c->step_ns = 10.0;
+    c->mvm_fill_ns = 3.0;
+    c->write_row_ns = 2.0;
+    c->alu_add_cycles = c->alu_mul_cycles = c->alu_div_cycles = c->alu_special_cycles = 1.0;
+    c->core_alu_ops_per_ns = 50.0;
+    c->chip_alu_ops_per_ns = c->l1_bits_per_ns = c->l0_bits_per_ns = c->noc_link_bits_per_ns =
+        INFINITY;
+    c->offchip_bits_per_ns = 8.0;
+    for (int e = 0; e < CIM_COST_N_EVENTS; e++)
+        c->unit_pj[e] = 0.1;
+    c->leakage_mw = 5.0;
+    c->area_mm2 = 1.0;
+    c->area_um2[0] = 1e6;
+}
+
+static void arch_by_hand(cim_rng *rng, cim_hw_arch *a)
+{
+    memset(a, 0, sizeof *a);
+    a->computing_mode = CIM_HW_MODE_CROSSBAR;
+    a->chip.cores = 3 + (int64_t)cim_rng_below(rng, 12);
+    a->chip.noc_bits_per_cycle = a->chip.buffer_kib = a->chip.buffer_bits_per_cycle = NAN;
+    a->chip.alu_ops_per_cycle = a->chip.offchip_gb_per_s = NAN;
+    a->core.crossbars = 1 + (int64_t)cim_rng_below(rng, 3);
+    a->core.buffer_kib = a->core.buffer_bits_per_cycle = NAN;
+    a->core.alu_ops_per_cycle = 50.0;
+    a->crossbar.rows = 64;
+    a->crossbar.cols = 64;
+    a->crossbar.parallel_rows = 64;
+    a->crossbar.adcs = 1;
+    a->crossbar.adc_bits = 8;
+    a->crossbar.dac_bits = 1;
+    a->device.type = CIM_HW_DEVICE_SRAM;
+    a->device.bits_per_cell = 1;
+    a->workload.weight_bits = 4;
+    a->workload.activation_bits = 4;
+    a->workload.batch = 1;
+    a->schedule.level = cim_rng_below(rng, 2) ? CIM_HW_LEVEL_CG : CIM_HW_LEVEL_MVM;
+    a->schedule.peak_power_cap_w = NAN;
+}
+
+/* A context with passes run up to the choices, as the driver does. */
+static bool open_context(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p,
+                         const cim_hw_arch *a, const cim_cost_chip *c, cim_arena *ar)
+{
+    cim_status status = CIM_OK;
+    memset(plan, 0, sizeof *plan);
+    *cx = (cim_cc_context){.plan = plan, .ar = ar};
+    plan->prepared = p;
+    plan->graph = cim_cc_prepared_graph(p);
+    plan->arch = *a;
+    plan->chip = *c;
+    plan->ops = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->ops);
+    plan->digital_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof(double));
+    if (!cim_cc_pass_map(cx, &status))
+        return false;
+    cx->finish = cim_arena_alloc(ar, p->total_steps, sizeof(double));
+    cx->classes = cim_arena_alloc(ar, plan->n_nodes + 1, sizeof *cx->classes);
+    cx->trimmed = cim_arena_alloc(ar, plan->n_nodes + 1, sizeof *cx->trimmed);
+    cx->trial = cim_arena_alloc(ar, plan->n_nodes + 1, sizeof *cx->trial);
+    return cim_cc_choices_build(cx) == CIM_OK;
+}
+
+/* Cheapest over all cut sets, each range priced exactly. */
+static double all_cuts(cim_cc_context *cx)
+{
+    cim_cc_plan *plan = cx->plan;
+    double best = INFINITY;
+    uint32_t picks[MAX_OPS * 8] = {0}, n = plan->n_nodes;
+    for (uint32_t mask = 0; mask < 1u << (n - 1); mask++) {
+        double total = 0.0;
+        for (uint32_t a = 0, b = 1; b <= n; b++) {
+            if (b < n && !(mask >> (b - 1) & 1))
+                continue;
+            int64_t units = 0;
+            for (uint32_t i = a; i < b; i++)
+                units += plan->nodes[i].units;
+            if (units > plan->budget) {
+                total = INFINITY;
+                break;
+            }
+            cim_cc_range r = {.first = a, .end = b};
+            cim_cc_range_ops(plan, &r);
+            REQUIRE(cim_cc_range_duplicate(cx, &r, mask != 0, true, picks) == CIM_OK);
+            cim_cc_range_time(cx, &r, picks, false);
+            total += r.latency_ns + (mask ? cim_cc_range_reload_ns(plan, a, b) : 0.0);
+            a = b;
+        }
+        best = fmin(best, total);
+    }
+    return best;
+}
+
+static void optimal_cuts_match_all_cuts(void **unused)
+{
+    (void)unused;
+    static network net;
+    static cim_cc_plan plan;
+    cim_arena ar;
+    cim_arena_init(&ar);
+    int cut = 0, compared = 0;
+    for (seed_now = 1; seed_now <= 1500; seed_now++) {
+        cim_rng *rng = cim_rng_create(seed_now, "segment");
+        random_network(rng, &net);
+        cim_hw_arch arch;
+        cim_cost_chip chip;
+        arch_by_hand(rng, &arch);
+        chip_by_hand(&chip, 1.0);
+        arch.schedule.pipeline = (int64_t)cim_rng_below(rng, 2);
+        chip.offchip_bits_per_ns = cim_rng_below(rng, 2) ? 8.0 : 2000.0;
+        cim_cc_prepared *p = NULL;
+        REQUIRE(cim_cc_prepare(&net.graph, &p, NULL) == CIM_OK);
+        cim_arena_reset(&ar);
+        cim_cc_context cx;
+        cim_status status = CIM_OK;
+        if (open_context(&cx, &plan, p, &arch, &chip, &ar) && plan.n_nodes > 1 &&
+            plan.n_nodes <= MAX_OPS) {
+            double best = all_cuts(&cx);
+            REQUIRE(cim_cc_pass_segment(&cx, &status));
+            compared++;
+            cut += plan.n_segments > 1;
+            /* the final duplication may only improve on the quick one used for pricing */
+            REQUIRE(plan.latency_ns <= best * (1 + 1e-9));
+            if (!arch.schedule.pipeline)
+                REQUIRE(plan.latency_ns >= best * (1 - 1e-9));
+        }
+        cim_cc_prepared_destroy(p);
+        cim_rng_destroy(rng);
+    }
+    print_message("%d compared, %d cut\n", compared, cut);
+    assert_true(compared > 700 && cut > 200);
+    cim_arena_clear(&ar);
+}
+
+/* More cores never slow a schedule that is solved exactly; the optimum never loses to the divisor
+ * heuristic, greedy cuts or no copies at all. */
+static void more_never_hurts(void **unused)
+{
+    (void)unused;
+    static network net;
+    cim_arena ar;
+    cim_arena_init(&ar);
+    for (seed_now = 1; seed_now <= 800; seed_now++) {
+        cim_rng *rng = cim_rng_create(seed_now, "monotone");
+        random_network(rng, &net);
+        cim_hw_arch arch;
+        cim_cost_chip chip;
+        arch_by_hand(rng, &arch);
+        chip_by_hand(&chip, 1.0);
+        cim_cc_prepared *p = NULL;
+        REQUIRE(cim_cc_prepare(&net.graph, &p, NULL) == CIM_OK);
+        double before = INFINITY;
+        for (arch.chip.cores = 4; arch.chip.cores <= 64; arch.chip.cores *= 2) {
+            cim_cc_result exact, other;
+            arch.schedule.duplication = CIM_HW_DUPLICATION_EXACT;
+            arch.schedule.segmentation = CIM_HW_SEGMENTATION_OPTIMAL;
+            cim_arena_reset(&ar);
+            REQUIRE(cim_cc_compile(p, &arch, &chip, &ar, &exact, NULL, NULL) == CIM_OK);
+            if (!exact.feasible)
+                continue;
+            REQUIRE(exact.metrics[CIM_M_LATENCY_S] <= before * (1 + 1e-9));
+            before = exact.metrics[CIM_M_LATENCY_S];
+            for (int variant = 0; variant < 3; variant++) {
+                arch.schedule.duplication = variant == 0   ? CIM_HW_DUPLICATION_DIVISOR
+                                            : variant == 1 ? CIM_HW_DUPLICATION_NONE
+                                                           : CIM_HW_DUPLICATION_EXACT;
+                arch.schedule.segmentation = variant == 2 ? CIM_HW_SEGMENTATION_GREEDY
+                                                          : CIM_HW_SEGMENTATION_OPTIMAL;
+                cim_arena_reset(&ar);
+                REQUIRE(cim_cc_compile(p, &arch, &chip, &ar, &other, NULL, NULL) == CIM_OK);
+                REQUIRE(other.feasible &&
+                        before <= other.metrics[CIM_M_LATENCY_S] * (1 + 1e-9));
+            }
+        }
+        cim_cc_prepared_destroy(p);
+        cim_rng_destroy(rng);
+    }
+    cim_arena_clear(&ar);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(optimal_cuts_match_all_cuts),
+        cmocka_unit_test(more_never_hurts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
