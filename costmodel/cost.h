@@ -10,6 +10,7 @@
 
 #include "hwspace/arch.h"
 #include "hwspace/base/status.h"
+#include "hwspace/base/text.h"
 
 #include <stdbool.h>
 
@@ -55,6 +56,16 @@ typedef enum cim_cost_event {
     CIM_EV_CELL_WRITE,    /* one cell programmed */
     CIM_COST_N_EVENTS
 } cim_cost_event;
+extern const char *const cim_cost_event_names[CIM_COST_N_EVENTS];
+
+/* Remarks of a pricing that the report spells out (bits of cim_cost_chip.notes). */
+enum {
+    CIM_COST_NOTE_SUPPLY = 1,   /* supply outside the range of the scaling fits: C V^2 beyond it */
+    CIM_COST_NOTE_BUFFER = 2,   /* a buffer outside the CACTI table's sizes: extrapolated */
+    CIM_COST_NOTE_L1_PART = 4,  /* a listed component limits the local buffer's bandwidth */
+    CIM_COST_NOTE_ADC_STEP = 8, /* conversion, not reading, sets the step */
+    CIM_COST_NOTE_CELL_BITS = 16 /* more bits per cell than the device entry vouches for */
+};
 
 /** Unit costs of one chip. All times in ns (INFINITY rates: no bottleneck), energies in pJ, power
  *  in mW, areas in um2. Plain data, copied freely. */
@@ -77,15 +88,34 @@ typedef struct cim_cost_chip {
     double leakage_mw;
     double area_um2[CIM_COST_N_KINDS];    /* of the whole chip; sum = total */
     double area_mm2;
-    double peak_mw[CIM_COST_N_KINDS];     /* everything active at once, leakage included */
-    double tier_area_um2[CIM_HW_N_TIERS]; /* one core's and one crossbar's area; the chip's own */
+    /* Everything active at once: unit_pj * max_rate by kind, and all leakage in its own row.
+     * Programming cells is not part of it: arrays are either programmed or read. */
+    double peak_mw[CIM_COST_N_KINDS];
+    double max_rate[CIM_COST_N_EVENTS]; /* events per ns of the whole chip, everything active */
+    /* One crossbar with its periphery; one core with its crossbars; the chip's own without cores:
+     * chip = CHIP + cores * CORE. Peaks include leakage. */
+    double tier_area_um2[CIM_HW_N_TIERS];
     double tier_peak_mw[CIM_HW_N_TIERS];
+    /* Each tier's own, without what it contains. */
+    double own_area_um2[CIM_HW_N_TIERS][CIM_COST_N_KINDS];
+    double own_leak_mw[CIM_HW_N_TIERS][CIM_COST_N_KINDS];
+    double own_unit_pj[CIM_HW_N_TIERS][CIM_COST_N_EVENTS];
+    double adc_msps; /* rate of one converter; 0 without */
+    double supply_min_v, supply_max_v; /* range of the scaling fits at this node */
+    unsigned notes;                    /* CIM_COST_NOTE_* */
 } cim_cost_chip;
 
 typedef struct cim_cost_library cim_cost_library;
 
 /** The built-in component library. @return CIM_E_INPUT naming file and pointer when broken. */
 CIM_MUST_CHECK cim_status cim_cost_library_load(cim_cost_library **out, cim_err *err);
+/** The built-in library with a user's file on top: its entries (a device, an ADC model, a component,
+ *  a default, a periphery entry) replace the built-in ones of the same name, whole; the sections
+ *  "scaling" and "buffers" are replaced as a whole. Format: costmodel/README.md.
+ *  @param path  NULL: built-in only
+ *  @return CIM_E_INPUT naming file and JSON pointer, what was found and what is allowed */
+CIM_MUST_CHECK cim_status cim_cost_library_load_file(const char *path, cim_cost_library **out,
+                                                     cim_err *err);
 void cim_cost_library_destroy(cim_cost_library *lib);
 
 /** Price a chip. @param[out] out fully written on true.  @param[out] reason at least 128 bytes
@@ -101,12 +131,33 @@ cim_cost_kind cim_cost_event_kind(cim_cost_event e);
 double cim_cost_energy(const cim_cost_chip *chip, const double counts[CIM_COST_N_EVENTS],
                        double time_ns, double pj[CIM_COST_N_KINDS]);
 
-/** Analytical SQNR of a crossbar product (design page MODELS, "SQNR"; Shafiee 2016 for the
- *  lossless bit count). Uniform operands, full-range converter.
- *  @param n  length of the dot product.  @return dB; INFINITY when nothing is lost. */
+/** Analytical SQNR of one dot product on a crossbar [dB]: quantised operands, bit-sliced and
+ *  converted by a uniform full-range ADC. Uniform operands, inputs unsigned, weights signed in
+ *  offset encoding; noise of the operands' own quantisation is included, so the result is finite.
+ *  Equations, sources and measured errors: costmodel/README.md, "SQNR".
+ *  @param n  length of the dot product, >= 1. */
 double cim_cost_sqnr_db(const cim_hw_arch *arch, double n);
+
+/** Largest column sum the converter must represent, in units of one cell level times one input
+ *  level: rows (2^dac_bits - 1) (2^bits_per_cell - 1), halved by the flipped-weight encoding of
+ *  ISAAC (a column whose weights sum to more than half of their maximum is stored complemented).
+ *  @param rows  wordlines on at once */
+double cim_cost_adc_full_scale(const cim_hw_arch *arch, double rows);
+
+/** Step of the converter in the same units: max(1, full scale / (2^adc_bits - 1)); 1 loses
+ *  nothing; 1 without converters. */
+double cim_cost_adc_step(const cim_hw_arch *arch, double rows);
+
+/** Time of one full-size product on one crossbar at the workload's precisions [ns], throughput
+ *  view: input phases x row groups x step, without filling the pipeline. */
+double cim_cost_mvm_ns(const cim_hw_arch *arch, const cim_cost_chip *chip);
+
+/** Peak operations per second / 1e12, 2 per multiply-accumulate at the workload's precisions. */
+double cim_cost_peak_tops(const cim_hw_arch *arch, const cim_cost_chip *chip);
 
 /** `arch show`: tiers, capacity, peak throughput, areas and powers. Keys as in the interface. */
 void cim_cost_arch_report_write(const cim_hw_arch *arch, const cim_cost_chip *chip, cim_jw *w);
+/** The same for people. */
+void cim_cost_arch_report_text(const cim_hw_arch *arch, const cim_cost_chip *chip, cim_text *out);
 
 #endif

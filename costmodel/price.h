@@ -1,0 +1,28 @@
+/* State of one pricing, shared by price.c and price_parts.c. Private to costmodel. */
+#ifndef CIM_COSTMODEL_PRICE_H
+#define CIM_COSTMODEL_PRICE_H
+
+#include "costmodel/library.h"
+
+typedef struct cost_pricing {
+    const cim_cost_library *lib;
+    const cim_hw_arch *arch;
+    cim_cost_chip *out;
+    cost_scale here;     /* the chip's node and supply */
+    double n_cores, n_xb; /* crossbars of the whole chip */
+    unsigned replaced;   /* cost_slot bits that listed components cover */
+    double xb_rate[CIM_COST_N_EVENTS];   /* events per ns of one crossbar running flat out */
+    double part_cap[CIM_COST_N_EVENTS];  /* events per ns listed components sustain, whole chip */
+    double alu_part_pj[CIM_COST_N_EVENTS]; /* capacity-weighted sum of ALU components */
+    double core_alu_rate[CIM_COST_N_EVENTS], chip_alu_rate[CIM_COST_N_EVENTS];
+    double bus_rate[CIM_COST_N_EVENTS];  /* of buffers, NoC and off-chip link, whole chip */
+} cost_pricing;
+
+/** Events a crossbar causes by running, as opposed to those of buffers, network and ALUs. */
+bool cost_event_of_crossbar(cim_cost_event e);
+double cost_tier_instances(const cost_pricing *p, cim_hw_tier tier);
+/** Listed components, then the library's defaults for what they leave open.
+ *  @return false with a reason: a component that is not in the library */
+bool cost_price_parts(cost_pricing *p, char *reason, size_t size);
+
+#endif

@@ -1,0 +1,100 @@
+/* Components an architecture lists, and the defaults where it lists none.
+ *
+ * A component's energy belongs to the event it serves; its rate says how many events an instance
+ * sustains and at which its published power is drawn. At the crossbar tier as many instances are
+ * charged as the crossbar keeps busy (at least those listed), so that wider crossbars do not get
+ * their periphery free. Above the crossbar a component sees at most what it can handle: a tile's
+ * single shift-and-add merges results of many crossbars and is charged at its own rate. */
+#include "costmodel/price.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+bool cost_event_of_crossbar(cim_cost_event e)
+{
+    return e <= CIM_EV_SHIFT_ADD;
+}
+
+double cost_tier_instances(const cost_pricing *p, cim_hw_tier tier)
+{
+    return tier == CIM_HW_TIER_CHIP ? 1 : tier == CIM_HW_TIER_CORE ? p->n_cores : p->n_xb;
+}
+
+/* How the part's values grow with the crossbar they serve: *energy per event, *size instances. */
+static void load_factors(const cost_pricing *p, const cost_part *c, double count, bool sized,
+                         double *energy, double *instances)
+{
+    const cim_hw_crossbar *x = &p->arch->crossbar;
+    double need = 1;
+    *energy = 1;
+    if (c->load == COST_LOAD_ROW_BITS) {
+        *energy = (double)(x->parallel_rows * x->dac_bits) / c->reference;
+        need = (double)x->rows / c->reference;
+    } else if (c->load == COST_LOAD_COLUMNS) {
+        *energy = need = (double)x->cols / c->reference;
+    } else if (count > 0 && cost_event_of_crossbar(c->event[0])) {
+        need = p->xb_rate[c->event[0]] / (count * c->rate);
+    }
+    *instances = count * (sized ? need : fmax(1, need));
+}
+
+static void add_energy(cost_pricing *p, const cost_part *c, cim_hw_tier tier, double count,
+                       double factor)
+{
+    double n = count * cost_tier_instances(p, tier);
+    double scale = p->here.energy / c->at.energy * factor;
+    for (int i = 0; i < c->n_events; i++) {
+        cim_cost_event e = c->event[i];
+        double pj = c->pj[i] * scale;
+        double capacity = n * c->rate;
+        if (cost_event_of_crossbar(e)) {
+            double flow = p->n_xb * p->xb_rate[e];
+            if (tier != CIM_HW_TIER_CROSSBAR && capacity < flow)
+                pj *= capacity / flow;
+            p->out->own_unit_pj[tier][e] += pj;
+        } else if (cim_cost_event_kind(e) == CIM_COST_ALU) {
+            p->alu_part_pj[e] += pj * capacity;
+            if (tier == CIM_HW_TIER_CHIP)
+                p->chip_alu_rate[e] += capacity;
+            else
+                p->core_alu_rate[e] += capacity / p->n_cores;
+        } else {
+            p->out->own_unit_pj[tier][e] += pj;
+            p->part_cap[e] = fmin(p->part_cap[e], capacity);
+        }
+    }
+}
+
+static void apply(cost_pricing *p, const cost_part *c, cim_hw_tier tier, double count, bool sized)
+{
+    double energy = 1, instances = count;
+    if (tier == CIM_HW_TIER_CROSSBAR)
+        load_factors(p, c, count, sized, &energy, &instances);
+    p->out->own_area_um2[tier][c->kind] += instances * c->um2 * p->here.area / c->at.area;
+    p->out->own_leak_mw[tier][c->kind] += instances * c->leak_mw * p->here.leakage / c->at.leakage;
+    if (count > 0)
+        add_energy(p, c, tier, count, energy);
+}
+
+bool cost_price_parts(cost_pricing *p, char *reason, size_t size)
+{
+    for (int64_t i = 0; i < p->arch->n_parts; i++) {
+        const cim_hw_part *listed = &p->arch->parts[i];
+        int at = cost_part_find(p->lib, listed->component);
+        if (at < 0) {
+            snprintf(reason, size, "components: \"%s\" is not in the component library",
+                     listed->component);
+            return false;
+        }
+        const cost_part *c = &p->lib->part[at];
+        p->replaced |= c->replaces;
+        apply(p, c, (cim_hw_tier)listed->tier, listed->count, false);
+    }
+    for (int s = 0; s < COST_N_SLOTS; s++) {
+        const cost_default *d = &p->lib->fallback[s];
+        if (d->present && !(p->replaced & (1U << s)))
+            apply(p, &p->lib->part[d->part], d->tier, d->count, true);
+    }
+    return true;
+}
