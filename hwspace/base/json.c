@@ -16,7 +16,8 @@ struct cim_json {
     char name[200];
 };
 
-enum { JSON_MAX_BYTES = 256 << 20, JSON_MAX_DEPTH = 200 };
+/* cJSON cuts a number after 63 characters, so longer ones are refused. */
+enum { JSON_MAX_BYTES = 256 << 20, JSON_MAX_DEPTH = 200, MAX_NUMBER = 63 };
 #define EXACT_INT 9007199254740992.0 /* 2^53 */
 
 /* ---- grammar check: what cJSON lets through ---- */
@@ -72,10 +73,10 @@ static bool scan_number(scanner *s)
         while (digit_at(s))
             s->p++;
     }
-    char buf[400];
+    char buf[MAX_NUMBER + 1];
     size_t n = (size_t)(s->p - start);
-    if (n >= sizeof buf)
-        return complain(s, "the number is too long");
+    if (n > MAX_NUMBER)
+        return complain(s, "the number has more than 63 characters");
     memcpy(buf, start, n);
     buf[n] = '\0';
     if (!isfinite(strtod(buf, NULL))) {
@@ -85,11 +86,54 @@ static bool scan_number(scanner *s)
     return true;
 }
 
-static bool hex4(const char *p)
+static int hex4(const char *p)
 {
-    for (int i = 0; i < 4; i++)
-        if (!strchr("0123456789abcdefABCDEF", p[i]) || !p[i])
-            return false;
+    int v = 0;
+    for (int i = 0; i < 4; i++) {
+        const char *digits = "0123456789abcdef0123456789ABCDEF", *at;
+        if (!p[i] || !(at = strchr(digits, p[i])))
+            return -1;
+        v = v * 16 + (int)((at - digits) % 16);
+    }
+    return v;
+}
+
+/* One UTF-8 sequence of more than one byte (RFC 3629: shortest form, no surrogates, at most
+ * U+10FFFF). @return its length, 0: not UTF-8 */
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+    size_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
+               : (p[0] & 0xf0) == 0xe0          ? 3
+               : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+                                              : 0;
+    if (n == 0 || n > left)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+    bool surrogate = p[0] == 0xed && p[1] > 0x9f, beyond = p[0] == 0xf4 && p[1] > 0x8f;
+    return overlong || surrogate || beyond ? 0 : n;
+}
+
+/* After "\\u": the four digits and, for a high surrogate, its partner. */
+static bool scan_unicode(scanner *s)
+{
+    int unit = s->end - s->p < 5 ? -1 : hex4(s->p + 1);
+    if (unit < 0)
+        return complain(s, "\\u needs four hexadecimal digits");
+    if (unit == 0)
+        return complain(s, "\\u0000 is not allowed in a string");
+    if (unit >= 0xdc00 && unit <= 0xdfff)
+        return complain(s, "a low surrogate needs a high one before it");
+    if (unit >= 0xd800 && unit <= 0xdbff) {
+        bool follows = s->end - s->p >= 11 && s->p[5] == '\\' && s->p[6] == 'u';
+        int low = follows ? hex4(s->p + 7) : -1;
+        if (low < 0xdc00 || low > 0xdfff)
+            return complain(s, "a high surrogate needs a low one after it");
+        s->p += 6;
+    }
+    s->p += 4;
     return true;
 }
 
@@ -103,17 +147,20 @@ static bool scan_string(scanner *s)
         }
         if (c < 0x20)
             return complain(s, "a control character inside a string must be escaped");
+        if (c >= 0x80) {
+            size_t n = utf8_length((const unsigned char *)s->p, (size_t)(s->end - s->p));
+            if (n == 0)
+                return complain(s, "the string is not UTF-8");
+            s->p += n - 1;
+        }
         if (c != '\\')
             continue;
         s->p++;
         if (s->p >= s->end)
             break;
         if (*s->p == 'u') {
-            if (s->end - s->p < 5 || !hex4(s->p + 1))
-                return complain(s, "\\u needs four hexadecimal digits");
-            if (!strncmp(s->p + 1, "0000", 4))
-                return complain(s, "\\u0000 is not allowed in a string");
-            s->p += 4;
+            if (!scan_unicode(s))
+                return false;
         } else if (!*s->p || !strchr("\"\\/bfnrt", *s->p)) {
             return complain(s, "unknown escape in a string");
         }
@@ -266,8 +313,8 @@ cim_status cim_json_parse(const char *text, size_t size, const char *name, cim_j
     snprintf(doc->name, sizeof doc->name, "%s", name);
     doc->root = cJSON_ParseWithLength(text, size);
     if (!doc->root) {
-        cim_free(doc);
-        return cim_err_set(err, CIM_E_INPUT, name, "not valid JSON (bad escape sequence)");
+        cim_free(doc); /* the grammar has been checked, so cJSON had no memory */
+        return cim_err_set(err, CIM_E_NOMEM, name, "out of memory");
     }
     cim_status s = check_duplicates(doc, doc->root, err);
     if (s != CIM_OK) {
@@ -418,9 +465,10 @@ cim_status cim_json_double(const cim_json *doc, const cim_json_node *node, doubl
     if (!cJSON_IsNumber(node))
         return wrong_type(doc, node, "a number", err);
     double v = node->valuedouble;
+    char found[32];
     if (!(v >= min && v <= max))
-        return cim_json_error(doc, node, err, "found %.17g, allowed is %.15g to %.15g", v, min,
-                              max);
+        return cim_json_error(doc, node, err, "found %s, allowed is %.15g to %.15g",
+                              cim_double_text(v, found, sizeof found), min, max);
     *out = v;
     return CIM_OK;
 }
@@ -431,9 +479,11 @@ cim_status cim_json_int(const cim_json *doc, const cim_json_node *node, int64_t 
     if (!cJSON_IsNumber(node))
         return wrong_type(doc, node, "an integer", err);
     double v = node->valuedouble;
+    char found[32];
     if (v != floor(v) || fabs(v) >= EXACT_INT || (int64_t)v < min || (int64_t)v > max)
-        return cim_json_error(doc, node, err, "found %.17g, allowed is an integer from %lld to %lld",
-                              v, (long long)min, (long long)max);
+        return cim_json_error(doc, node, err, "found %s, allowed is an integer from %lld to %lld",
+                              cim_double_text(v, found, sizeof found), (long long)min,
+                              (long long)max);
     *out = (int64_t)v;
     return CIM_OK;
 }

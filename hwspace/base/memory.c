@@ -99,11 +99,11 @@ void *cim_arena_take(cim_arena *ar, size_t n, size_t size)
     if (size && n > (SIZE_MAX - ARENA_ALIGN) / size)
         return NULL;
     size_t bytes = (n * size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    while (ar->current && ar->used + bytes > ar->current->size && ar->current->next) {
+    while (ar->current && bytes > ar->current->size - ar->used && ar->current->next) {
         ar->current = ar->current->next;
         ar->used = 0;
     }
-    if (!ar->current || ar->used + bytes > ar->current->size) {
+    if (!ar->current || bytes > ar->current->size - ar->used) {
         cim_arena_block *b = block_new(bytes);
         if (!b)
             return NULL;
