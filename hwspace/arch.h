@@ -186,7 +186,9 @@ bool cim_hw_field_available(const cim_hw_field *f, double v);
  *  @return CIM_OK, CIM_E_INPUT (unknown name: the known ones and the nearest are named) */
 CIM_MUST_CHECK cim_status cim_hw_arch_load(const char *name_or_path, cim_hw_arch *arch,
                                            cim_err *err);
-/** An architecture object inside another document (a spec may embed one). */
+/** An architecture object inside another document (a spec may embed one). Rules between fields
+ *  (cim_hw_arch_consistent) are the caller's to check: a spec's parameters may mend its base;
+ *  cim_hw_arch_load checks them. */
 CIM_MUST_CHECK cim_status cim_hw_arch_read(const cim_json *doc, const cim_json_node *node,
                                            cim_hw_arch *arch, cim_err *err);
 void cim_hw_arch_clear(cim_hw_arch *arch);

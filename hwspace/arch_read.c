@@ -218,12 +218,7 @@ static cim_status read_all(const cim_json *doc, const cim_json_node *node, cim_h
         return cim_json_error(doc, chip_cost, err, "the cost matrix is given twice");
     if (cost || chip_cost)
         CIM_TRY(read_noc_cost(doc, cost ? cost : chip_cost, arch, err));
-    if (sources)
-        CIM_TRY(read_sources(doc, sources, arch, err));
-    char reason[256];
-    if (!cim_hw_arch_consistent(arch, reason, sizeof reason))
-        return cim_json_error(doc, node, err, "%s", reason);
-    return CIM_OK;
+    return sources ? read_sources(doc, sources, arch, err) : CIM_OK;
 }
 
 cim_status cim_hw_arch_read(const cim_json *doc, const cim_json_node *node, cim_hw_arch *arch,

@@ -24,13 +24,27 @@ static size_t list_presets(const char *names[MAX_PRESETS])
     return n;
 }
 
+/* A whole file is a design point by itself, so the rules between its fields hold too. */
+static cim_status read_file(cim_json *doc, cim_hw_arch *arch, cim_err *err)
+{
+    cim_hw_arch fresh;
+    CIM_TRY(cim_hw_arch_read(doc, cim_json_root(doc), &fresh, err));
+    char reason[256];
+    if (!cim_hw_arch_consistent(&fresh, reason, sizeof reason)) {
+        cim_hw_arch_clear(&fresh);
+        return cim_json_error(doc, cim_json_root(doc), err, "%s", reason);
+    }
+    *arch = fresh;
+    return CIM_OK;
+}
+
 static cim_status load_preset(const cim_embedded_file *f, cim_hw_arch *arch, cim_err *err)
 {
     char name[CIM_HW_NAME + 16];
     snprintf(name, sizeof name, "preset %s", f->name);
     cim_json *doc = NULL;
     CIM_TRY(cim_json_parse((const char *)f->begin, (size_t)(f->end - f->begin), name, &doc, err));
-    cim_status s = cim_hw_arch_read(doc, cim_json_root(doc), arch, err);
+    cim_status s = read_file(doc, arch, err);
     cim_json_free(doc);
     return s;
 }
@@ -49,11 +63,11 @@ cim_status cim_hw_arch_load(const char *name_or_path, cim_hw_arch *arch, cim_err
     if (looks_like_path(name_or_path)) {
         cim_json *doc = NULL;
         CIM_TRY(cim_json_load(name_or_path, &doc, err));
-        cim_status s = cim_hw_arch_read(doc, cim_json_root(doc), arch, err);
+        cim_status s = read_file(doc, arch, err);
         cim_json_free(doc);
         return s;
     }
-    const char *names[MAX_PRESETS];
+    const char *names[MAX_PRESETS] = {0};
     size_t n = list_presets(names);
     const char *near = cim_text_nearest(name_or_path, names, n);
     cim_text known;
