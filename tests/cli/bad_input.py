@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Wrong input on the command line: exit 2, one line on stderr that says where and what is allowed,
+nothing on stdout, nothing written. One mistake per case."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+CIMDSE = os.environ.get("CIMDSE", "cimdse")
+
+SPEC = {
+    "name": "small", "model": "vgg8", "arch": "isaac",
+    "parameters": {"chip.cores": {"values": [64, 128]}, "crossbar.adc_bits": {"range": [6, 8]}},
+    "objectives": {"latency_s": "min", "energy_j": "min"},
+    "strategy": {"name": "grid"}, "budget": {"evaluations": 10},
+}
+
+
+def spec_with(**changes):
+    spec = json.loads(json.dumps(SPEC))
+    for key, value in changes.items():
+        if value is None:
+            del spec[key]
+        else:
+            spec[key] = value
+    return spec
+
+
+# (arguments, words that must be in the message); SPEC:{...} becomes a file
+CASES = [
+    ([], ["command"]),
+    (["modle", "show"], ["unknown command", "model"]),
+    (["model", "show"], ["too few", "MODEL"]),
+    (["model", "show", "resnet1800"], ["resnet1800", "resnet18"]),
+    (["model", "show", "missing.onnx"], ["missing.onnx"]),
+    (["model", "show", "."], ["directory"]),
+    (["model", "show", "resnet18", "extra"], ["extra", "too many"]),
+    (["model", "show", "resnet18", "--jsn"], ["--jsn", "--json"]),
+    (["model", "show", "resnet18", "--input"], ["--input", "value"]),
+    (["model", "show", "resnet18", "--input", "nothere=1x3x224x224"], ["nothere"]),
+    (["model", "show", "resnet18", "--input", "1x3xabc"], ["1x3xabc"]),
+    (["model", "show", "TRUNCATED"], ["truncated.onnx"]),
+    (["arch", "show", "isac"], ["isac", "isaac"]),
+    (["arch", "show", "isaac", "--set", "chip.core=3"], ["chip.core", "chip.cores"]),
+    (["arch", "show", "isaac", "--set", "chip.cores=0"], ["chip.cores", "0"]),
+    (["arch", "show", "isaac", "--set", "chip.cores=many"], ["chip.cores", "many"]),
+    (["arch", "show", "isaac", "--set", "chip.cores"], ["chip.cores", "="]),
+    (["arch", "show", "isaac", "--set", "crossbar.adc_bits=17"], ["crossbar.adc_bits", "16"]),
+    (["arch", "show", "isaac", "--set", "crossbar.parallel_rows=129"], ["parallel_rows", "128"]),
+    (["compile", "resnet18"], ["too few"]),
+    (["compile", "resnet18", "isaac", "--level", "deep"], ["deep", "cg"]),
+    (["compile", "resnet18", "isaac", "--level", "vvm"], ["vvm"]),
+    (["compile", "resnet18", "jia2021", "--level", "mvm"], ["mvm", "core"]),
+    (["compile", "resnet18", "isaac", "--objective", "speed"], ["speed", "latency"]),
+    (["compile", "resnet18", "isaac", "--set", "schedule.stagger=true"], ["schedule.stagger"]),
+    (["compile", "resnet18", "isaac", "--emit", "x.flow"], ["--emit"]),
+    (["compile", "resnet18", "isaac", "--json", "no/such/dir/x.json"], ["no/such/dir/x.json"]),
+    (["run", "missing.json", "-o", "out"], ["missing.json"]),
+    (["run", "SPEC:{}"], ["-o"]),
+    (["run", ("spec", "{"), "-o", "out"], ["line 1"]),
+    (["run", ("spec", "[]"), "-o", "out"], ["object"]),
+    (["run", spec_with(parameter={}), "-o", "out"], ["parameter", "parameters"]),
+    (["run", spec_with(parameters={}), "-o", "out"], ["/parameters"]),
+    (["run", spec_with(parameters={"chip.cors": {"values": [1]}}), "-o", "out"],
+     ["chip.cors", "chip.cores"]),
+    (["run", spec_with(parameters={"chip.cores": {"values": []}}), "-o", "out"],
+     ["/parameters/chip.cores"]),
+    (["run", spec_with(parameters={"chip.cores": {"range": [9, 3]}}), "-o", "out"],
+     ["/parameters/chip.cores"]),
+    (["run", spec_with(parameters={"chip.cores": {"log2": [3, 9]}}), "-o", "out"],
+     ["/parameters/chip.cores"]),
+    (["run", spec_with(parameters={"crossbar.adc_bits": {"range": [4, 40]}}), "-o", "out"],
+     ["/parameters/crossbar.adc_bits", "16"]),
+    (["run", spec_with(parameters={"schedule.level": {"choice": ["cg", "fast"]}}), "-o", "out"],
+     ["/parameters/schedule.level", "fast"]),
+    (["run", spec_with(constraints=["area_mm <= 3"]), "-o", "out"], ["/constraints/0", "area_mm"]),
+    (["run", spec_with(constraints=["area_mm2 <= "]), "-o", "out"], ["/constraints/0"]),
+    (["run", spec_with(objectives={"latency": "min"}), "-o", "out"], ["/objectives", "latency_s"]),
+    (["run", spec_with(objectives={"latency_s": "least"}), "-o", "out"],
+     ["/objectives/latency_s", "min"]),
+    (["run", spec_with(objectives={}), "-o", "out"], ["/objectives"]),
+    (["run", spec_with(model="nonet"), "-o", "out"], ["nonet"]),
+    (["run", spec_with(model=7), "-o", "out"], ["/model", "number"]),
+    (["run", spec_with(arch="nochip"), "-o", "out"], ["nochip"]),
+    (["run", spec_with(strategy={"name": "nsga3000"}), "-o", "out"], ["/strategy", "nsga2"]),
+    (["run", spec_with(strategy={"name": "nsga2", "popluation": 4}), "-o", "out"],
+     ["popluation", "population"]),
+    (["run", spec_with(budget={"evaluations": -5}), "-o", "out"], ["/budget/evaluations", "-5"]),
+    (["run", spec_with(budget={"evaluations": "ten"}), "-o", "out"], ["/budget/evaluations"]),
+    (["run", spec_with(format_version=99), "-o", "out"], ["format_version", "99"]),
+    (["run", SPEC, "-o", "FILE"], ["FILE"]),
+    (["run", SPEC, "-o", "/proc/nothing/here"], ["/proc/nothing"]),
+    (["run", SPEC, "-o", "out", "--evaluations", "0"], ["--evaluations"]),
+    (["run", SPEC, "-o", "out", "--seed", "x"], ["x"]),
+    (["space", "show", spec_with(parameters={"chip.cores": {"expr": "chip.cores"}})],
+     ["/parameters/chip.cores"]),
+    (["pareto", "nowhere"], ["nowhere"]),
+    (["pareto", "FILE"], ["FILE"]),
+    (["digest", "TRUNCATED"], ["truncated.onnx"]),
+    (["plot", "nowhere"], ["nowhere"]),
+    (["status", "nowhere"], ["nowhere"]),
+    (["export", "nowhere", "--csv", "x"], ["nowhere"]),
+    (["submit", "missing.json", "-o", "out", "--nodes", "1", "--ntasks", "2", "--time", "5"],
+     ["missing.json"]),
+]
+
+
+def materialise(argument, folder, index):
+    if isinstance(argument, dict):
+        path = os.path.join(folder, f"spec{index}.json")
+        with open(path, "w") as f:
+            json.dump(argument, f)
+        return path
+    if isinstance(argument, tuple):
+        path = os.path.join(folder, f"raw{index}.json")
+        with open(path, "w") as f:
+            f.write(argument[1])
+        return path
+    if argument == "SPEC:{}":
+        return materialise(SPEC, folder, index)
+    if argument == "TRUNCATED":
+        path = os.path.join(folder, "truncated.onnx")
+        with open(path, "wb") as f:
+            f.write(b"\x08\x07\x12\x07pytorch:\xff\xff")
+        return path
+    if argument == "FILE":
+        path = os.path.join(folder, "FILE")
+        with open(path, "w") as f:
+            f.write("not a directory\n")
+        return path
+    return argument
+
+
+def check(index, arguments, words):
+    with tempfile.TemporaryDirectory() as folder:
+        command = [CIMDSE] + [materialise(a, folder, index) for a in arguments]
+        before = sorted(os.listdir(folder))
+        run = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=60)
+        problems = []
+        if run.returncode != 2:
+            problems.append(f"exit {run.returncode} instead of 2")
+        if run.stdout:
+            problems.append("wrote to stdout: " + run.stdout[:80])
+        if run.stderr.count("\n") != 1:
+            problems.append("message is not one line")
+        problems += [f"message lacks \"{w}\"" for w in words if w not in run.stderr]
+        if sorted(os.listdir(folder)) != before:
+            problems.append(f"left files: {sorted(set(os.listdir(folder)) - set(before))}")
+        if problems:
+            print(f"case {index} {arguments}: {'; '.join(problems)}\n   said: {run.stderr.strip()}")
+        return not problems
+
+
+def main():
+    bad = sum(not check(i, a, w) for i, (a, w) in enumerate(CASES))
+    print(f"{len(CASES) - bad} of {len(CASES)} wrong inputs refused as they should be")
+    return bad > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
