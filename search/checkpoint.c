@@ -56,7 +56,7 @@ static void add_bytes(cim_text *t, const void *p, size_t n)
 
 static void add_row(cim_text *t, const cim_ana_dataset *d, const double *violation, size_t row)
 {
-    const char *reason = d->reason[row] ? d->reasons[d->reason[row]] : "";
+    const char *reason = cim_ana_dataset_reason(d, row);
     row_header h = {.state = d->state[row],
                     .reason_bytes = (uint32_t)strlen(reason),
                     .violation = violation[row]};

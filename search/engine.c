@@ -139,8 +139,7 @@ static void result_of_row(const cim_ana_dataset *d, const double *violation, siz
     out->id = d->id[row];
     out->state = d->state[row];
     out->violation = violation[row];
-    if (d->reason[row])
-        snprintf(out->reason, sizeof out->reason, "%s", d->reasons[d->reason[row]]);
+    snprintf(out->reason, sizeof out->reason, "%s", cim_ana_dataset_reason(d, row));
     memcpy(out->metrics, d->metrics + row * d->n_metrics, d->n_metrics * sizeof *out->metrics);
 }
 
