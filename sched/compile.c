@@ -71,7 +71,7 @@ cim_status cim_cc_compile(const cim_cc_prepared *prepared, const cim_hw_arch *ar
     plan->chip = *chip;
     plan->ops = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->ops);
     plan->digital_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->digital_ns);
-    cim_cc_context cx = {.plan = plan, .ar = ar};
+    cim_cc_context cx = {.plan = plan, .ar = ar, .want_bound = out != NULL};
     if (!plan->ops || !plan->digital_ns || run_passes(&cx) != CIM_OK)
         return cim_err_set(err, CIM_E_NOMEM, prepared->graph->name, "out of memory compiling");
     *result = plan->result;

@@ -1,10 +1,8 @@
 /* Pass duplicate: copies of every operator of a segment, for the objective the user named.
  *
- *   operators one after another: the sum of the stages (or of their energies) is a multiple-choice
- *     knapsack, solved exactly;
- *   throughput of a pipeline: the largest stage, solved exactly;
- *   latency, energy, EDP of a pipeline: the best of a family of solutions that bound the bottleneck
- *     and minimise the fill, each timed on the DAG (sched/README.md, "Duplication"). */
+ * Here: the choices of every node, and operators one after another, where the sum of the stages
+ * (or of their energies) is a multiple-choice knapsack, solved exactly. Pipelines are in
+ * duplicate_pipelined.c. Equations: sched/README.md, "Duplication". */
 #include "sched/plan_internal.h"
 
 #include <math.h>
@@ -61,8 +59,7 @@ cim_status cim_cc_choices_build(cim_cc_context *cx)
     return CIM_OK;
 }
 
-/* Classes of a range with the stage time as the cost. */
-static uint32_t stage_classes(cim_cc_context *cx, const cim_cc_range *r)
+uint32_t cim_cc_stage_classes(cim_cc_context *cx, const cim_cc_range *r)
 {
     for (uint32_t i = r->first; i < r->end; i++)
         cx->classes[i - r->first] = (cim_cc_class){.choices = cx->plan->nodes[i].choices,
@@ -124,8 +121,7 @@ static double range_energy_pj(const cim_cc_plan *plan, const cim_cc_range *r, bo
     return pj;
 }
 
-/** What the schedule's objective says of a timed range; smaller is better. */
-static double range_score(const cim_cc_plan *plan, const cim_cc_range *r, bool writes,
+double cim_cc_range_score(const cim_cc_plan *plan, const cim_cc_range *r, bool writes,
                           const uint32_t *picks)
 {
     switch (plan->arch.schedule.objective) {
@@ -148,7 +144,7 @@ static cim_status duplicate_sequential(cim_cc_context *cx, cim_cc_range *r, bool
     uint32_t n = r->end - r->first;
     if (objective == CIM_HW_OBJECTIVE_ENERGY && writes)
         return minimise_energy_sum(cx, r, picks);
-    stage_classes(cx, r);
+    cim_cc_stage_classes(cx, r);
     CIM_TRY(cim_cc_knapsack_min_sum(cx->classes, n, cx->plan->budget, cx->ar, picks + r->first,
                                     &fits));
     if (objective != CIM_HW_OBJECTIVE_EDP || !writes)
@@ -158,91 +154,8 @@ static cim_status duplicate_sequential(cim_cc_context *cx, cim_cc_range *r, bool
     CIM_TRY(minimise_energy_sum(cx, r, cx->trial));
     cim_cc_range_time(cx, &a, picks, false);
     cim_cc_range_time(cx, &b, cx->trial, false);
-    if (range_score(cx->plan, &b, writes, cx->trial) < range_score(cx->plan, &a, writes, picks))
+    if (cim_cc_range_score(cx->plan, &b, writes, cx->trial) < cim_cc_range_score(cx->plan, &a, writes, picks))
         memcpy(picks + r->first, cx->trial + r->first, n * sizeof *picks);
-    return CIM_OK;
-}
-
-/* ---- pipelined ------------------------------------------------------------------------------------- */
-
-/* Costs weighted by how much of each operator's stage the start of its consumers waits for: what
- * remains of the latency besides the bottleneck. */
-static cim_status weighted_classes(cim_cc_context *cx, const cim_cc_range *r, cim_cc_class *out)
-{
-    const double least = 0.02; /* every operator keeps some weight, so that spare units are used */
-    for (uint32_t i = r->first; i < r->end; i++) {
-        const cim_cc_node *n = &cx->plan->nodes[i];
-        double w = fmax(cx->plan->prepared->fill[n->op], least);
-        cim_cc_choice *ch = cim_arena_take(cx->ar, n->n_choices, sizeof *ch);
-        if (!ch)
-            return CIM_E_NOMEM;
-        for (uint32_t j = 0; j < n->n_choices; j++)
-            ch[j] = (cim_cc_choice){.cost = w * n->choices[j].cost, .weight = n->choices[j].weight};
-        out[i - r->first] = (cim_cc_class){.choices = ch, .n = n->n_choices};
-    }
-    return CIM_OK;
-}
-
-/* Fill under a bottleneck: drop choices slower than `limit`, minimise the weighted sum of the
- * rest. picks are indices into the nodes' own choices. */
-static cim_status solve_under(cim_cc_context *cx, const cim_cc_range *r,
-                              const cim_cc_class *weighted, double limit, bool exact,
-                              uint32_t *picks, bool *fits)
-{
-    uint32_t n = r->end - r->first;
-    for (uint32_t i = 0; i < n; i++) {
-        const cim_cc_node *node = &cx->plan->nodes[r->first + i];
-        uint32_t lo = 0, hi = node->n_choices - 1;
-        while (lo < hi) {
-            uint32_t mid = (lo + hi) / 2;
-            if (node->choices[mid].cost <= limit)
-                hi = mid;
-            else
-                lo = mid + 1;
-        }
-        cx->trimmed[i] = (cim_cc_class){.choices = weighted[i].choices + lo,
-                                        .n = weighted[i].n - lo};
-        picks[r->first + i] = lo;
-    }
-    uint32_t *chosen = cim_arena_take(cx->ar, n, sizeof *chosen);
-    double bound;
-    if (!chosen)
-        return CIM_E_NOMEM;
-    CIM_TRY(exact ? cim_cc_knapsack_min_sum(cx->trimmed, n, cx->plan->budget, cx->ar, chosen, fits)
-                  : cim_cc_knapsack_greedy(cx->trimmed, n, cx->plan->budget, cx->ar, chosen, &bound,
-                                           fits));
-    for (uint32_t i = 0; i < n && *fits; i++)
-        picks[r->first + i] += chosen[i];
-    return CIM_OK;
-}
-
-static cim_status duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool writes, bool quick,
-                                      uint32_t *picks)
-{
-    static const double slack[] = {1.0, 1.12, 1.3, 1.6, 2.2, INFINITY};
-    cim_cc_plan *plan = cx->plan;
-    uint32_t n = stage_classes(cx, r);
-    double bottleneck = cim_cc_knapsack_min_max(cx->classes, n, plan->budget, cx->trial + r->first);
-    bool fits;
-    if (plan->arch.schedule.objective == CIM_HW_OBJECTIVE_THROUGHPUT)
-        /* least bottleneck first, then the least sum of stages that keeps it */
-        return solve_under(cx, r, cx->classes, bottleneck, !quick, picks, &fits);
-    cim_cc_class *weighted = cim_arena_take(cx->ar, n, sizeof *weighted);
-    if (!weighted)
-        return CIM_E_NOMEM;
-    CIM_TRY(weighted_classes(cx, r, weighted));
-    double best = INFINITY;
-    for (size_t i = quick ? 1 : 0; i < (quick ? 2 : sizeof slack / sizeof *slack); i++) {
-        CIM_TRY(solve_under(cx, r, weighted, bottleneck * slack[i], false, cx->trial, &fits));
-        if (!fits)
-            continue;
-        cim_cc_range_time(cx, r, cx->trial, false);
-        double score = range_score(plan, r, writes, cx->trial);
-        if (score < best) {
-            best = score;
-            memcpy(picks + r->first, cx->trial + r->first, n * sizeof *picks);
-        }
-    }
     return CIM_OK;
 }
 
@@ -257,6 +170,6 @@ cim_status cim_cc_range_duplicate(cim_cc_context *cx, cim_cc_range *range, bool 
         return CIM_OK;
     }
     if (cim_cc_pipelined(cx->plan))
-        return duplicate_pipelined(cx, range, writes, quick, picks);
+        return cim_cc_duplicate_pipelined(cx, range, writes, quick, picks);
     return duplicate_sequential(cx, range, writes, picks);
 }

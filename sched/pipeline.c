@@ -89,6 +89,90 @@ static void run_steps(double *ready, uint32_t steps, const timing *t, double *st
     *end = x + t->fill;
 }
 
+/* The producer's step that step s of an operator waited for longest. @return its finish, 0: none */
+static double latest_input(const cim_cc_context *cx, const cim_cc_range *range, cim_cc_op_id id,
+                           uint32_t s, cim_cc_op_id *from, uint32_t *from_step)
+{
+    const cim_cc_prepared *p = cx->plan->prepared;
+    const cim_cc_op *op = &p->graph->ops[id];
+    double latest = 0.0;
+    for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
+        cim_cc_op_id producer = p->graph->edges[k].producer;
+        if (producer == CIM_CC_INVALID || producer < range->first_op)
+            continue;
+        uint32_t step = p->need[k][s] - 1;
+        double t = cx->finish[p->stream[producer].offset + step];
+        if (t > latest) {
+            latest = t;
+            *from = producer;
+            *from_step = step;
+        }
+    }
+    return latest;
+}
+
+/* Last operator of the range to finish. */
+static cim_cc_op_id last_finisher(const cim_cc_context *cx, const cim_cc_range *range)
+{
+    const cim_cc_stream *stream = cx->plan->prepared->stream;
+    cim_cc_op_id last = range->first_op;
+    double latest = -1.0;
+    for (cim_cc_op_id id = range->first_op; id < range->end_op; id++) {
+        double t = cx->finish[stream[id].offset + stream[id].steps - 1];
+        if (t > latest) {
+            latest = t;
+            last = id;
+        }
+    }
+    return last;
+}
+
+/* Nodes follow each other in order of their operators, so a node is found by bisection. */
+static uint32_t node_in_range(const cim_cc_plan *plan, const cim_cc_range *range, cim_cc_op_id id)
+{
+    uint32_t lo = range->first, hi = range->end;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (plan->nodes[mid].op < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* From the last step of the last operator back to where nothing was waited for. On an operator the
+ * path takes one service and m spacings; that is at least (1 + m) / steps of its occupancy whatever
+ * the copies, so shares give a lower bound that holds for every duplication. */
+void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
+                          const uint32_t *picks, double *share, double *constant)
+{
+    const cim_cc_plan *plan = cx->plan;
+    const cim_cc_stream *stream = plan->prepared->stream;
+    cim_cc_op_id id = last_finisher(cx, range);
+    uint32_t s = stream[id].steps - 1;
+    for (uint32_t i = range->first; i < range->end; i++)
+        share[i - range->first] = 0.0;
+    *constant = 0.0;
+    for (;;) {
+        bool crossbar = plan->node_of[id] != UINT32_MAX;
+        uint32_t at = crossbar ? node_in_range(plan, range, id) : 0, taken = 1;
+        timing t = op_timing(plan, id, crossbar ? &plan->nodes[at] : NULL,
+                             crossbar ? picks[at] : 0);
+        const double *done = cx->finish + stream[id].offset;
+        while (s > 0 && done[s - 1] + t.spacing >= done[s] * (1.0 - 1e-12)) {
+            taken++;
+            s--;
+        }
+        double fraction = (double)taken / stream[id].steps;
+        if (crossbar)
+            share[at - range->first] = fraction;
+        *constant += t.fill + (crossbar ? 0.0 : fraction * t.occupancy);
+        if (latest_input(cx, range, id, s, &id, &s) <= 0.0)
+            return;
+    }
+}
+
 static double bus_ns(const cim_cc_plan *plan, cim_cc_op_id id)
 {
     const cim_cc_op *op = &plan->graph->ops[id];

@@ -89,6 +89,7 @@ typedef struct cim_cc_segment {
     double reload_ns, write_pj;
     double latency_ns;  /* one inference through the segment */
     double interval_ns; /* between inferences in steady state */
+    double bound_ns;    /* lower bound of the latency over all duplications; 0: not computed */
     double start_ns;    /* of its first inference, reload included before it */
 } cim_cc_segment;
 
@@ -129,6 +130,7 @@ struct cim_cc_plan {
 typedef struct cim_cc_context {
     cim_cc_plan *plan;
     cim_arena *ar;
+    bool want_bound; /* a plan is wanted: also compute how far from optimal it may be */
     double *finish; /* total_steps: when each step of each operator is done (pipeline scratch) */
     cim_cc_class *classes, *trimmed;  /* n_nodes each (duplicate scratch) */
     uint32_t *trial;                  /* n_nodes (duplicate scratch) */
@@ -147,6 +149,7 @@ typedef struct cim_cc_range {
     uint32_t first, end;           /* nodes */
     cim_cc_op_id first_op, end_op; /* operators */
     double latency_ns, interval_ns;
+    double bound_ns; /* lower bound of the latency over all duplications, 0 when not computed */
 } cim_cc_range;
 
 /** Copies for a range under the schedule's objective; picks[first..end) are written.
@@ -154,6 +157,19 @@ typedef struct cim_cc_range {
  *  @param quick   a cheaper heuristic may be used (only for pipelined objectives) */
 cim_status cim_cc_range_duplicate(cim_cc_context *cx, cim_cc_range *range, bool writes, bool quick,
                                   uint32_t *picks);
+/** The pipelined half of it (duplicate_pipelined.c). */
+cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *range, bool writes,
+                                      bool quick, uint32_t *picks);
+/** cx->classes: the range's nodes with the stage time as the cost. @return their number */
+uint32_t cim_cc_stage_classes(cim_cc_context *cx, const cim_cc_range *range);
+/** What the schedule's objective says of a timed range; smaller is better. */
+double cim_cc_range_score(const cim_cc_plan *plan, const cim_cc_range *range, bool writes,
+                          const uint32_t *picks);
+/** The critical path of the range timed last (its finish times are still in the context).
+ *  @param[out] share     per node of the range: fraction of its occupancy on the path
+ *  @param[out] constant  what on the path no duplication changes [ns] */
+void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
+                          const uint32_t *picks, double *share, double *constant);
 /** Latency and interval of a range with given picks. @param record also writes plan->ops */
 void cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks, bool record);
 /** Pass segment: fills segments, picks, operator times. */

@@ -169,6 +169,7 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *pi
         s->end_op = r.end_op;
         s->latency_ns = r.latency_ns;
         s->interval_ns = r.interval_ns;
+        s->bound_ns = r.bound_ns;
         s->reload_ns = writes ? cim_cc_range_reload_ns(plan, r.first, r.end) : 0.0;
         now += s->reload_ns;
         s->start_ns = now;

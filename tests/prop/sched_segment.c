@@ -253,11 +253,88 @@ static void more_never_hurts(void **unused)
     cim_arena_clear(&ar);
 }
 
+/* Best pipelined latency over all combinations of copies. */
+static double all_copies(cim_cc_context *cx, cim_cc_range *r, uint32_t node, int64_t units,
+                         uint32_t *picks)
+{
+    cim_cc_plan *plan = cx->plan;
+    if (units > plan->budget)
+        return INFINITY;
+    if (node == r->end) {
+        cim_cc_range_time(cx, r, picks, false);
+        return r->latency_ns;
+    }
+    double best = INFINITY;
+    for (picks[node] = 0; picks[node] < plan->nodes[node].n_choices; picks[node]++)
+        best = fmin(best, all_copies(cx, r, node + 1,
+                                     units + plan->nodes[node].choices[picks[node]].weight, picks));
+    return best;
+}
+
+/* The copies found for a pipeline against exhaustive search, branches included; the reported lower
+ * bound must never exceed the optimum. */
+static void pipelined_copies_against_all_copies(void **unused)
+{
+    (void)unused;
+    static network net;
+    static cim_cc_plan plan;
+    cim_arena ar;
+    cim_arena_init(&ar);
+    int compared = 0, optimal = 0, bounded = 0;
+    double worst = 1.0, sum = 0.0;
+    for (seed_now = 1; seed_now <= 3000; seed_now++) {
+        cim_rng *rng = cim_rng_create(seed_now, "pipelined");
+        random_network(rng, &net);
+        cim_hw_arch arch;
+        cim_cost_chip chip;
+        arch_by_hand(rng, &arch);
+        chip_by_hand(&chip, 1.0);
+        arch.schedule.pipeline = 1;
+        arch.chip.cores *= 3;
+        cim_cc_prepared *p = NULL;
+        REQUIRE(cim_cc_prepare(&net.graph, &p, NULL) == CIM_OK);
+        cim_arena_reset(&ar);
+        cim_cc_context cx;
+        if (open_context(&cx, &plan, p, &arch, &chip, &ar)) {
+            double combinations = 1.0;
+            int64_t units = 0;
+            for (uint32_t i = 0; i < plan.n_nodes; i++) {
+                combinations *= plan.nodes[i].n_choices;
+                units += plan.nodes[i].units;
+            }
+            if (plan.n_nodes > 0 && units <= plan.budget && combinations < 30000) {
+                uint32_t picks[MAX_OPS] = {0};
+                cim_cc_range r = {.end = plan.n_nodes};
+                cim_cc_range_ops(&plan, &r);
+                double best = all_copies(&cx, &r, 0, 0, picks);
+                cx.want_bound = true;
+                REQUIRE(cim_cc_range_duplicate(&cx, &r, false, false, picks) == CIM_OK);
+                double bound = r.bound_ns;
+                cim_cc_range_time(&cx, &r, picks, false);
+                REQUIRE(r.latency_ns >= best * (1 - 1e-9));
+                REQUIRE(bound <= best * (1 + 1e-9));
+                compared++;
+                optimal += r.latency_ns <= best * (1 + 1e-9);
+                bounded += bound >= 0.9 * best;
+                worst = fmax(worst, r.latency_ns / best);
+                sum += r.latency_ns / best;
+            }
+        }
+        cim_cc_prepared_destroy(p);
+        cim_rng_destroy(rng);
+    }
+    print_message("%d compared: %d optimal, mean %.4f, worst %.4f; bound within 10 %%: %d\n",
+                  compared, optimal, sum / compared, worst, bounded);
+    assert_true(compared > 300);
+    cim_arena_clear(&ar);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(optimal_cuts_match_all_cuts),
         cmocka_unit_test(more_never_hurts),
+        cmocka_unit_test(pipelined_copies_against_all_copies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

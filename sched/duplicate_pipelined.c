@@ -1,0 +1,217 @@
+/* Pass duplicate for pipelines.
+ *
+ * Throughput: the largest stage, exact; then the least sum of stages that keeps it.
+ *
+ * Latency (and energy, EDP) of a pipeline on a DAG is the largest of very many sums, one per path
+ * through (operator, step): latency(copies) = max over paths of constant + sum share_i * stage_i.
+ * That is solved as a game between paths and copies (fictitious play, Brown 1951): copies answer
+ * the average of the critical paths so far with a knapsack, the schedule answers with the critical
+ * path of those copies. The best schedule seen is kept. An average of paths never exceeds the
+ * largest, so the knapsack's optimum over it bounds the latency of every duplication from below:
+ * the gap is known. Start: least bottleneck, then fill under a few bottleneck limits. */
+#include "sched/plan_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Rounds beyond ROUNDS only tighten the bound of a plan that someone looks at: the copies are the
+ * same as in a search. */
+enum { ROUNDS = 10, ROUNDS_QUICK = 2, ROUNDS_BOUND = 60 };
+/* Every operator keeps a little weight so that units no path asks for are still used. */
+static const double least_share = 0.01;
+
+typedef struct game {
+    double *share;    /* average path, per node of the range */
+    double *path;     /* critical path of the last timing */
+    double constant, path_constant;
+    double slowest;   /* weight of the interval: batch - 1 */
+    cim_cc_class *weighted;
+    cim_cc_choice **room; /* per node: space for its weighted choices */
+    uint32_t *chosen;
+    double best;
+} game;
+
+static bool game_alloc(game *g, const cim_cc_context *cx, const cim_cc_range *r)
+{
+    uint32_t n = r->end - r->first;
+    g->share = cim_arena_alloc(cx->ar, n, sizeof *g->share);
+    g->path = cim_arena_alloc(cx->ar, n, sizeof *g->path);
+    g->weighted = cim_arena_take(cx->ar, n, sizeof *g->weighted);
+    g->room = cim_arena_take(cx->ar, n, sizeof *g->room);
+    g->chosen = cim_arena_take(cx->ar, n, sizeof *g->chosen);
+    g->best = INFINITY;
+    g->slowest = (double)(cx->plan->arch.workload.batch - 1);
+    if (!g->share || !g->path || !g->weighted || !g->room || !g->chosen)
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        g->room[i] = cim_arena_take(cx->ar, cx->plan->nodes[r->first + i].n_choices,
+                                    sizeof **g->room);
+        if (!g->room[i])
+            return false;
+    }
+    return true;
+}
+
+/* Choices no slower than `limit`, at cost share * occupancy; a node that no path touches gets
+ * `least` of its occupancy as weight, or with least = 0 only its lightest choice, which costs
+ * nothing. With programming, each copy's energy is added in units of leakage time. */
+static void weigh(const cim_cc_context *cx, const cim_cc_range *r, game *g, double limit,
+                  double least, double ns_per_write_pj, uint32_t *first)
+{
+    for (uint32_t i = 0; i < r->end - r->first; i++) {
+        const cim_cc_node *n = &cx->plan->nodes[r->first + i];
+        uint32_t lo = 0, hi = n->n_choices - 1, kept = 0;
+        while (lo < hi) {
+            uint32_t mid = (lo + hi) / 2;
+            if (n->choices[mid].cost <= limit)
+                hi = mid;
+            else
+                lo = mid + 1;
+        }
+        first[i] = lo;
+        double w = fmax(g->share[i], least);
+        double write = n->write_pj * ns_per_write_pj;
+        for (uint32_t j = lo; j < n->n_choices; j++) {
+            double cost = w * (n->choices[j].cost - n->fill_ns) +
+                          write * (double)n->choice_copies[j];
+            if (kept && !(cost < g->room[i][kept - 1].cost))
+                break; /* programming more copies costs more than it saves */
+            g->room[i][kept++] = (cim_cc_choice){.cost = cost, .weight = n->choices[j].weight};
+        }
+        g->weighted[i] = (cim_cc_class){.choices = g->room[i], .n = kept};
+    }
+}
+
+/* Solve the weighted knapsack and time its copies (cx->trial); when they are the best so far they
+ * go to picks, unless picks is NULL. */
+static cim_status answer(cim_cc_context *cx, cim_cc_range *r, game *g, double limit,
+                         double ns_per_write_pj, bool writes, uint32_t *picks)
+{
+    uint32_t n = r->end - r->first, *first = cx->trial + r->first;
+    double bound;
+    bool fits;
+    weigh(cx, r, g, limit, least_share, ns_per_write_pj, first);
+    cim_arena_mark mark = cim_arena_save(cx->ar);
+    CIM_TRY(cim_cc_knapsack_greedy(g->weighted, n, cx->plan->budget, cx->ar, g->chosen, &bound,
+                                   &fits));
+    cim_arena_rewind(cx->ar, mark);
+    if (!fits)
+        return CIM_OK;
+    for (uint32_t i = 0; i < n; i++)
+        first[i] += g->chosen[i];
+    cim_cc_range_time(cx, r, cx->trial, false);
+    double score = cim_cc_range_score(cx->plan, r, writes, cx->trial);
+    if (picks && score < g->best) {
+        g->best = score;
+        memcpy(picks + r->first, first, n * sizeof *picks);
+    }
+    return CIM_OK;
+}
+
+/* Move the average a step towards the critical path of the copies timed last. With a batch, the
+ * slowest stage counts once more per further inference. */
+static void learn(const cim_cc_context *cx, const cim_cc_range *r, game *g, const uint32_t *picks,
+                  double step)
+{
+    cim_cc_critical_path(cx, r, picks, g->path, &g->path_constant);
+    uint32_t n = r->end - r->first, slowest = 0;
+    double longest = -1.0;
+    for (uint32_t i = 0; i < n && g->slowest > 0.0; i++) {
+        const cim_cc_node *node = &cx->plan->nodes[r->first + i];
+        double occupancy = node->choices[picks[r->first + i]].cost - node->fill_ns;
+        if (occupancy > longest) {
+            longest = occupancy;
+            slowest = i;
+        }
+    }
+    g->path[slowest] += longest > 0.0 ? g->slowest : 0.0;
+    for (uint32_t i = 0; i < n; i++)
+        g->share[i] += step * (g->path[i] - g->share[i]);
+    g->constant += step * (g->path_constant - g->constant);
+}
+
+/* Lower bound of the latency over all duplications from the average path. */
+static cim_status bound_of(cim_cc_context *cx, const cim_cc_range *r, game *g, double *out)
+{
+    uint32_t n = r->end - r->first;
+    double bound = 0.0;
+    bool fits;
+    uint32_t *first = cim_arena_take(cx->ar, n, sizeof *first);
+    if (!first)
+        return CIM_E_NOMEM;
+    weigh(cx, r, g, INFINITY, 0.0, 0.0, first);
+    cim_arena_mark mark = cim_arena_save(cx->ar);
+    CIM_TRY(cim_cc_knapsack_greedy(g->weighted, n, cx->plan->budget, cx->ar, g->chosen, &bound,
+                                   &fits));
+    cim_arena_rewind(cx->ar, mark);
+    *out = fmax(*out, g->constant + bound);
+    return CIM_OK;
+}
+
+/* Fill under bottleneck limits: every stage weighted with the fraction its consumers wait for. */
+static cim_status start(cim_cc_context *cx, cim_cc_range *r, game *g, double bottleneck,
+                        double ns_per_write_pj, bool writes, bool quick, uint32_t *picks)
+{
+    static const double limits[] = {1.12, 1.0, 1.5, INFINITY};
+    for (uint32_t i = r->first; i < r->end; i++)
+        g->share[i - r->first] = cx->plan->prepared->fill[cx->plan->nodes[i].op];
+    for (size_t i = 0; i < (quick ? 1 : sizeof limits / sizeof *limits); i++)
+        CIM_TRY(answer(cx, r, g, bottleneck * limits[i], ns_per_write_pj, writes, picks));
+    return CIM_OK;
+}
+
+static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double ns_per_write_pj,
+                       bool quick, game *g, uint32_t *picks)
+{
+    uint32_t n = cim_cc_stage_classes(cx, r);
+    cim_arena_mark mark = cim_arena_save(cx->ar);
+    double bottleneck = cim_cc_knapsack_min_max(cx->classes, n, cx->plan->budget, g->chosen);
+    cim_arena_rewind(cx->ar, mark);
+    CIM_TRY(start(cx, r, g, bottleneck, ns_per_write_pj, writes, quick, picks));
+    /* the average starts from the best start's path */
+    cim_cc_range_time(cx, r, picks, false);
+    g->constant = 0.0;
+    learn(cx, r, g, picks, 1.0);
+    bool bounding = cx->want_bound && !quick && !writes;
+    int rounds = quick ? ROUNDS_QUICK : bounding ? ROUNDS_BOUND : ROUNDS;
+    r->bound_ns = bounding ? bottleneck : 0.0;
+    for (int k = 1; k <= rounds; k++) {
+        if (bounding)
+            CIM_TRY(bound_of(cx, r, g, &r->bound_ns));
+        CIM_TRY(answer(cx, r, g, INFINITY, ns_per_write_pj, writes,
+                       k <= ROUNDS ? picks : NULL));
+        learn(cx, r, g, cx->trial, 2.0 / (k + 2.0));
+    }
+    return CIM_OK;
+}
+
+cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool writes, bool quick,
+                                      uint32_t *picks)
+{
+    cim_cc_plan *plan = cx->plan;
+    uint32_t n = cim_cc_stage_classes(cx, r);
+    game g = {0};
+    if (!game_alloc(&g, cx, r))
+        return CIM_E_NOMEM;
+    int64_t objective = plan->arch.schedule.objective;
+    if (objective == CIM_HW_OBJECTIVE_THROUGHPUT) {
+        double bottleneck = cim_cc_knapsack_min_max(cx->classes, n, plan->budget, g.chosen);
+        bool fits;
+        uint32_t *first = cx->trial + r->first;
+        for (uint32_t i = 0; i < n; i++)
+            g.share[i] = 1.0;
+        weigh(cx, r, &g, bottleneck, 1.0, 0.0, first);
+        CIM_TRY(cim_cc_knapsack_min_sum(g.weighted, n, plan->budget, cx->ar, g.chosen, &fits));
+        for (uint32_t i = 0; i < n; i++)
+            picks[r->first + i] = first[i] + g.chosen[i];
+        return CIM_OK;
+    }
+    if (!writes || objective == CIM_HW_OBJECTIVE_LATENCY)
+        return play(cx, r, writes, 0.0, quick, &g, picks);
+    /* Programming costs energy per copy: copies are worth their price in leakage time. */
+    double per_pj = 1.0 / fmax(plan->chip.leakage_mw, 1e-12);
+    CIM_TRY(play(cx, r, writes, per_pj, quick, &g, picks));
+    if (objective == CIM_HW_OBJECTIVE_EDP)
+        return play(cx, r, writes, 0.0, quick, &g, picks); /* keeps the better of both */
+    return CIM_OK;
+}
