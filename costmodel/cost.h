@@ -62,7 +62,7 @@ extern const char *const cim_cost_event_names[CIM_COST_N_EVENTS];
 enum {
     CIM_COST_NOTE_SUPPLY = 1,   /* supply outside the range of the scaling fits: C V^2 beyond it */
     CIM_COST_NOTE_BUFFER = 2,   /* a buffer outside the CACTI table's sizes: extrapolated */
-    CIM_COST_NOTE_L1_PART = 4,  /* a listed component limits the local buffer's bandwidth */
+    CIM_COST_NOTE_PARTS = 4,    /* more instances of a listed component charged than listed */
     CIM_COST_NOTE_ADC_STEP = 8, /* conversion, not reading, sets the step */
     CIM_COST_NOTE_CELL_BITS = 16 /* more bits per cell than the device entry vouches for */
 };

@@ -127,6 +127,7 @@ typedef struct cost_offchip {
 
 /* What generic hardware a listed component stands in for. */
 typedef enum cost_slot {
+    COST_SLOT_DAC,
     COST_SLOT_SHIFT_ADD,
     COST_SLOT_INPUT_REGISTER,
     COST_SLOT_OUTPUT_REGISTER,
@@ -135,8 +136,6 @@ typedef enum cost_slot {
     COST_SLOT_LOCAL_BUS,
     COST_SLOT_GLOBAL_BUFFER,
     COST_SLOT_ROUTER,
-    COST_SLOT_CORE_ALU,
-    COST_SLOT_CHIP_ALU,
     COST_SLOT_OFFCHIP,
     COST_N_SLOTS
 } cost_slot;
@@ -155,6 +154,8 @@ typedef struct cost_part {
     unsigned replaces;  /* bits of cost_slot */
     cost_load load;
     double reference;   /* load the values were published for */
+    double shared_by;   /* crossbars one instance serves with one event (a shared DAC array) */
+    double ports;       /* of a router: rate / ports is one link's */
 } cost_part;
 
 typedef struct cost_default {

@@ -8,9 +8,8 @@
 #include <string.h>
 
 const char *const cost_slot_names[COST_N_SLOTS] = {
-    "shift_add",    "input_register", "output_register", "core_register", "local_buffer",
-    "local_bus",    "global_buffer",  "router",          "core_alu",      "chip_alu",
-    "offchip",
+    "dac",          "shift_add", "input_register", "output_register", "core_register",
+    "local_buffer", "local_bus", "global_buffer",  "router",          "offchip",
 };
 const char *const cost_tier_names[CIM_HW_N_TIERS] = {"chip", "core", "crossbar"};
 
@@ -71,7 +70,7 @@ static cim_status add_event(const cim_json *doc, const cim_json_node *node, cons
                               "shift_add, noc_bit_hop, alu_add, offchip_bit, ...",
                               word);
     for (int i = 0; i < n; i++) {
-        if (cim_cost_event_kind(pair[i]) != p->kind)
+        if (cim_cost_event_kind(pair[i]) != p->kind && p->kind != CIM_COST_OTHER)
             return cim_json_error(doc, node, err,
                                   "event \"%s\" belongs to breakdown row \"%s\", the component "
                                   "says \"%s\"",
@@ -162,7 +161,8 @@ static cim_status read_part(const cim_json *doc, const cim_json_node *node, cost
 {
     static const char *const keys[] = {"kind",    "source", "technology", "supply",
                                        "area",    "power",  "leakage",    "events",
-                                       "energies", "rate",  "replaces",   "load"};
+                                       "energies", "rate",  "replaces",   "load",
+                                       "shared_by", "ports"};
     CIM_TRY(cost_read_source(doc, node, err));
     CIM_TRY(cim_json_known_keys(doc, node, keys, sizeof keys / sizeof keys[0], err));
     const cim_json_node *kind;
@@ -171,11 +171,14 @@ static cim_status read_part(const cim_json *doc, const cim_json_node *node, cost
     CIM_TRY(cim_json_choice(doc, kind, cim_cost_kind_names, CIM_COST_N_KINDS, &k, err));
     p->kind = (cim_cost_kind)k;
     CIM_TRY(cost_read_origin(doc, node, &p->at, err));
+    p->shared_by = p->ports = 1;
     const cost_quantity q[] = {
         {"area", COST_DIM_AREA, 0, &p->um2},
         {"leakage", COST_DIM_POWER, 0, &p->leak_mw},
+        {"shared_by", COST_DIM_ONE, COST_POSITIVE | COST_OPTIONAL, &p->shared_by},
+        {"ports", COST_DIM_ONE, COST_POSITIVE | COST_OPTIONAL, &p->ports},
     };
-    CIM_TRY(cost_read_values(doc, node, q, 2, err));
+    CIM_TRY(cost_read_values(doc, node, q, sizeof q / sizeof q[0], err));
     CIM_TRY(read_dynamic(doc, node, p, err));
     CIM_TRY(read_replaces(doc, node, p, err));
     return read_load(doc, node, p, err);
@@ -216,7 +219,7 @@ cim_status cost_read_defaults(cim_cost_library *lib, const cim_json *doc,
                 slot = s;
         if (slot < 0)
             return cim_json_error(doc, e, err,
-                                  "no default can be given here; known: shift_add, "
+                                  "no default can be given here; known: dac, shift_add, "
                                   "input_register, output_register, core_register");
         cost_default *d = &lib->fallback[slot];
         const cim_json_node *name, *where, *count;

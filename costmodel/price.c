@@ -57,8 +57,8 @@ static void price_cells(cost_pricing *p)
     double nm = logic ? d->at.nm : p->here.nm;
     double cell = d->cell_f2 * nm * nm * 1e-6 * (logic ? p->here.area / d->at.area : 1);
     double read = d->read_pj * energy;
-    double bits = (double)(x->dac_bits * p->arch->device.bits_per_cell);
     if (x->adcs == 0) { /* digital: a gate and its share of the adder tree beside every cell */
+        double bits = (double)(x->dac_bits * p->arch->device.bits_per_cell);
         double e = p->here.energy / g->at.energy;
         read = (g->gate_pj + g->adders * g->adder_pj) * g->activity * e * bits +
                (logic ? 0 : d->read_pj);
@@ -86,10 +86,12 @@ static void price_converters(cost_pricing *p, const cost_adc *adc)
     const cost_unit *dac = &p->lib->dac, *sh = &p->lib->sample_hold;
     double grow = pow(dac->factor_per_bit, (double)(x->dac_bits - 1));
     double rows = (double)x->rows, cols = (double)x->cols;
-    out->own_unit_pj[t][CIM_EV_DAC] += dac->pj * grow * p->here.energy / dac->at.energy;
-    out->own_area_um2[t][CIM_COST_DAC] += rows * dac->um2 * grow * p->here.area / dac->at.area;
-    out->own_leak_mw[t][CIM_COST_DAC] +=
-        rows * dac->leak_mw * grow * p->here.leakage / dac->at.leakage;
+    if (!(p->replaced & (1U << COST_SLOT_DAC))) {
+        out->own_unit_pj[t][CIM_EV_DAC] += dac->pj * grow * p->here.energy / dac->at.energy;
+        out->own_area_um2[t][CIM_COST_DAC] += rows * dac->um2 * grow * p->here.area / dac->at.area;
+        out->own_leak_mw[t][CIM_COST_DAC] +=
+            rows * dac->leak_mw * grow * p->here.leakage / dac->at.leakage;
+    }
     out->own_unit_pj[t][CIM_EV_ADC] += adc->pj;
     out->own_area_um2[t][CIM_COST_ADC] += (double)x->adcs * adc->um2;
     out->own_leak_mw[t][CIM_COST_ADC] += (double)x->adcs * adc->leak_mw;
@@ -140,24 +142,36 @@ static void add_buffer(cost_pricing *p, cim_hw_tier tier, cim_cost_kind kind, do
         p->out->notes |= CIM_COST_NOTE_BUFFER;
 }
 
-static void price_buffers(cost_pricing *p)
+/* What the architecture states of its buffers, network and links. */
+static void stated_rates(cost_pricing *p)
 {
     const cim_hw_arch *a = p->arch;
     cim_cost_chip *out = p->out;
     out->l1_bits_per_ns = per_ns(a->core.buffer_bits_per_cycle, out);
     out->l0_bits_per_ns = per_ns(a->chip.buffer_bits_per_cycle, out);
+    out->noc_link_bits_per_ns = per_ns(a->chip.noc_bits_per_cycle, out);
+    out->core_alu_ops_per_ns = per_ns(a->core.alu_ops_per_cycle, out);
+    out->chip_alu_ops_per_ns = per_ns(a->chip.alu_ops_per_cycle, out);
+    out->offchip_bits_per_ns =
+        isnan(a->chip.offchip_gb_per_s) ? INFINITY : a->chip.offchip_gb_per_s * 8;
+    double l1 = isinf(out->l1_bits_per_ns) ? 0 : out->l1_bits_per_ns * p->n_cores;
+    double l0 = isinf(out->l0_bits_per_ns) ? 0 : out->l0_bits_per_ns;
+    p->demand[CIM_EV_L1_READ_BIT] = p->demand[CIM_EV_L1_WRITE_BIT] = l1;
+    p->demand[CIM_EV_L0_READ_BIT] = p->demand[CIM_EV_L0_WRITE_BIT] = l0;
+    p->demand[CIM_EV_NOC_BIT_HOP] =
+        isinf(out->noc_link_bits_per_ns) ? 0 : out->noc_link_bits_per_ns;
+    p->demand[CIM_EV_OFFCHIP_BIT] = isinf(out->offchip_bits_per_ns) ? 0 : out->offchip_bits_per_ns;
+}
+
+static void price_buffers(cost_pricing *p)
+{
+    const cim_hw_arch *a = p->arch;
     if (!(p->replaced & (1U << COST_SLOT_LOCAL_BUFFER)))
         add_buffer(p, CIM_HW_TIER_CORE, CIM_COST_LOCAL_BUFFER, a->core.buffer_kib,
                    a->core.buffer_bits_per_cycle, CIM_EV_L1_READ_BIT, CIM_EV_L1_WRITE_BIT);
     if (!(p->replaced & (1U << COST_SLOT_GLOBAL_BUFFER)))
         add_buffer(p, CIM_HW_TIER_CHIP, CIM_COST_GLOBAL_BUFFER, a->chip.buffer_kib,
                    a->chip.buffer_bits_per_cycle, CIM_EV_L0_READ_BIT, CIM_EV_L0_WRITE_BIT);
-    double cap = p->part_cap[CIM_EV_L1_READ_BIT] / p->n_cores;
-    if (cap < out->l1_bits_per_ns) {
-        out->l1_bits_per_ns = cap;
-        out->notes |= CIM_COST_NOTE_L1_PART;
-    }
-    out->l0_bits_per_ns = fmin(out->l0_bits_per_ns, p->part_cap[CIM_EV_L0_READ_BIT]);
 }
 
 /* Repeated global wire at the chip's node and supply [pJ per bit and mm]. */
@@ -194,7 +208,6 @@ static void price_noc(cost_pricing *p)
     const cim_hw_arch *a = p->arch;
     const cost_router *r = &p->lib->router;
     cim_cost_chip *out = p->out;
-    out->noc_link_bits_per_ns = per_ns(a->chip.noc_bits_per_cycle, out);
     if (a->chip.noc == CIM_HW_NOC_IDEAL || (p->replaced & (1U << COST_SLOT_ROUTER)))
         return;
     double core = own_area(out, CIM_HW_TIER_CORE) +
@@ -218,32 +231,31 @@ static void price_noc(cost_pricing *p)
         routers * flits * r->leak_mw * p->here.leakage / r->at.leakage;
 }
 
-static void generic_lanes(cost_pricing *p, cim_hw_tier tier, cost_slot slot, double ops_per_cycle,
-                          double bits, double *rate, cim_cost_event dearest, double cycles)
+/* Lanes for what the listed units do not sustain of the stated operations per cycle. */
+static void generic_lanes(cost_pricing *p, cim_hw_tier tier, double stated, double bits,
+                          double *rate, cim_cost_event dearest, double cycles)
 {
     const cost_alu *u = &p->lib->alu;
-    if (isnan(ops_per_cycle) || (p->replaced & (1U << slot)))
+    double listed = p->alu_listed[tier];
+    if (isinf(stated) || stated <= listed * (1 + 1e-9))
         return;
-    double lanes = ops_per_cycle * bits / u->bits;
+    double lanes = (stated - listed) * p->out->clock_ns * bits / u->bits;
     p->out->own_area_um2[tier][CIM_COST_ALU] += lanes * u->um2 * p->here.area / u->at.area;
     p->out->own_leak_mw[tier][CIM_COST_ALU] +=
         lanes * u->leak_mw * p->here.leakage / u->at.leakage;
-    rate[dearest] += ops_per_cycle / p->out->clock_ns / cycles;
+    rate[dearest] += (stated - listed) / cycles;
 }
 
 static void price_alus(cost_pricing *p)
 {
     const cost_alu *u = &p->lib->alu;
-    const cim_hw_arch *a = p->arch;
     cim_cost_chip *out = p->out;
     out->alu_add_cycles = u->add_cycles;
     out->alu_mul_cycles = u->mul_cycles;
     out->alu_div_cycles = u->div_cycles;
     out->alu_special_cycles = u->special_cycles;
-    out->core_alu_ops_per_ns = per_ns(a->core.alu_ops_per_cycle, out);
-    out->chip_alu_ops_per_ns = per_ns(a->chip.alu_ops_per_cycle, out);
     /* Activations and eight guard bits for sums of up to 256 of them. */
-    double bits = (double)a->workload.activation_bits + 8;
+    double bits = (double)p->arch->workload.activation_bits + 8;
     double w = bits / u->bits, s = p->here.energy / u->at.energy;
     const double pj[4] = {u->add_pj * w * s, u->mul_pj * w * w * s, u->div_pj * w * w * s,
                           u->special_pj * w * s};
@@ -258,24 +270,20 @@ static void price_alus(cost_pricing *p)
             dearest = i;
     }
     cim_cost_event e = (cim_cost_event)(CIM_EV_ALU_ADD + dearest);
-    generic_lanes(p, CIM_HW_TIER_CORE, COST_SLOT_CORE_ALU, a->core.alu_ops_per_cycle, bits,
-                  p->core_alu_rate, e, cycles[dearest]);
-    generic_lanes(p, CIM_HW_TIER_CHIP, COST_SLOT_CHIP_ALU, a->chip.alu_ops_per_cycle, bits,
-                  p->chip_alu_rate, e, cycles[dearest]);
+    generic_lanes(p, CIM_HW_TIER_CORE, out->core_alu_ops_per_ns, bits, p->core_alu_rate, e,
+                  cycles[dearest]);
+    generic_lanes(p, CIM_HW_TIER_CHIP, out->chip_alu_ops_per_ns, bits, p->chip_alu_rate, e,
+                  cycles[dearest]);
 }
 
 static void price_offchip(cost_pricing *p)
 {
-    const cim_hw_arch *a = p->arch;
     cim_cost_chip *out = p->out;
-    out->offchip_bits_per_ns =
-        isnan(a->chip.offchip_gb_per_s) ? INFINITY : a->chip.offchip_gb_per_s * 8;
-    out->offchip_bits_per_ns = fmin(out->offchip_bits_per_ns, p->part_cap[CIM_EV_OFFCHIP_BIT]);
     if (p->replaced & (1U << COST_SLOT_OFFCHIP))
         return;
     const cost_offchip *o = &p->lib->offchip;
     out->own_unit_pj[CIM_HW_TIER_CHIP][CIM_EV_OFFCHIP_BIT] += o->pj;
-    if (isfinite(a->chip.offchip_gb_per_s)) {
+    if (isfinite(out->offchip_bits_per_ns)) {
         out->own_area_um2[CIM_HW_TIER_CHIP][CIM_COST_OFFCHIP] += o->um2;
         out->own_leak_mw[CIM_HW_TIER_CHIP][CIM_COST_OFFCHIP] += o->leak_mw;
     }
@@ -303,15 +311,15 @@ static void bus_rates(cost_pricing *p)
     double l0 = isinf(out->l0_bits_per_ns) ? results * bits : out->l0_bits_per_ns;
     double noc = p->part_cap[CIM_EV_NOC_BIT_HOP];
     if (isinf(noc))
-        noc = isinf(out->noc_link_bits_per_ns)
+        noc = a->chip.noc == CIM_HW_NOC_IDEAL || isinf(out->noc_link_bits_per_ns)
                   ? results * bits
                   : out->noc_link_bits_per_ns * p->lib->router.ports * p->n_cores;
     set_bus_rate(p, CIM_EV_L1_READ_BIT, CIM_EV_L1_WRITE_BIT, l1);
     set_bus_rate(p, CIM_EV_L0_READ_BIT, CIM_EV_L0_WRITE_BIT, l0);
     p->bus_rate[CIM_EV_NOC_BIT_HOP] = noc;
     p->bus_rate[CIM_EV_OFFCHIP_BIT] = isinf(out->offchip_bits_per_ns) ? 0 : out->offchip_bits_per_ns;
-    if (isnan(a->core.alu_ops_per_cycle) && isnan(a->chip.alu_ops_per_cycle) &&
-        !(p->replaced & (1U << COST_SLOT_CORE_ALU)))
+    if (isinf(out->core_alu_ops_per_ns) && isinf(out->chip_alu_ops_per_ns) &&
+        !(p->alu_listed[CIM_HW_TIER_CORE] > 0))
         p->core_alu_rate[CIM_EV_ALU_ADD] += results / p->n_cores;
 }
 
@@ -407,11 +415,12 @@ bool cim_cost_chip_price(const cim_cost_library *lib, const cim_hw_arch *arch, c
     begin(&p, lib, arch, out);
     if (!price_times(&p, &adc, reason, size))
         return false;
-    price_cells(&p);
-    price_converters(&p, &adc);
     crossbar_rates(&p);
+    stated_rates(&p);
     if (!cost_price_parts(&p, reason, size))
         return false;
+    price_cells(&p);
+    price_converters(&p, &adc);
     price_buffers(&p);
     price_alus(&p);
     price_noc(&p);

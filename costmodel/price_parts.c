@@ -1,10 +1,11 @@
 /* Components an architecture lists, and the defaults where it lists none.
  *
  * A component's energy belongs to the event it serves; its rate says how many events an instance
- * sustains and at which its published power is drawn. At the crossbar tier as many instances are
- * charged as the crossbar keeps busy (at least those listed), so that wider crossbars do not get
- * their periphery free. Above the crossbar a component sees at most what it can handle: a tile's
- * single shift-and-add merges results of many crossbars and is charged at its own rate. */
+ * sustains and at which its published power is drawn. As many instances are charged as the crossbar
+ * keeps busy or the architecture's stated bandwidth needs, at least those listed, so that neither
+ * wider crossbars nor wider ports come free. A component above the crossbars that serves their
+ * events sees at most what it can handle: a tile's single shift-and-add merges the results of many
+ * crossbars and is charged at its own rate. */
 #include "costmodel/price.h"
 
 #include <math.h>
@@ -21,33 +22,39 @@ double cost_tier_instances(const cost_pricing *p, cim_hw_tier tier)
     return tier == CIM_HW_TIER_CHIP ? 1 : tier == CIM_HW_TIER_CORE ? p->n_cores : p->n_xb;
 }
 
-/* How the part's values grow with the crossbar they serve: *energy per event, *size instances. */
-static void load_factors(const cost_pricing *p, const cost_part *c, double count, bool sized,
-                         double *energy, double *instances)
+/* How the part's values grow with what they serve: *energy per event, *instances. */
+static void load_factors(const cost_pricing *p, const cost_part *c, cim_hw_tier tier, double count,
+                         bool sized, double *energy, double *instances)
 {
     const cim_hw_crossbar *x = &p->arch->crossbar;
+    cim_cost_event e = c->event[0];
     double need = 1;
-    *energy = 1;
-    if (c->load == COST_LOAD_ROW_BITS) {
-        *energy = (double)(x->parallel_rows * x->dac_bits) / c->reference;
+    *energy = 1 / c->shared_by;
+    if (tier == CIM_HW_TIER_CROSSBAR && c->load == COST_LOAD_ROW_BITS) {
+        *energy *= (double)(x->parallel_rows * x->dac_bits) / c->reference;
         need = (double)x->rows / c->reference;
-    } else if (c->load == COST_LOAD_COLUMNS) {
-        *energy = need = (double)x->cols / c->reference;
-    } else if (count > 0 && cost_event_of_crossbar(c->event[0])) {
-        need = p->xb_rate[c->event[0]] / (count * c->rate);
+    } else if (tier == CIM_HW_TIER_CROSSBAR && c->load == COST_LOAD_COLUMNS) {
+        *energy *= (double)x->cols / c->reference;
+        need = (double)x->cols / c->reference;
+    } else if (count > 0 && cost_event_of_crossbar(e)) {
+        need = tier == CIM_HW_TIER_CROSSBAR ? p->xb_rate[e] / (count * c->rate * c->shared_by) : 1;
+    } else if (count > 0 && e == CIM_EV_NOC_BIT_HOP) {
+        need = p->demand[e] * c->ports / c->rate; /* links as wide as stated, whatever the count */
+    } else if (count > 0 && cim_cost_event_kind(e) != CIM_COST_ALU) {
+        need = p->demand[e] / (count * cost_tier_instances(p, tier) * c->rate);
     }
-    *instances = count * (sized ? need : fmax(1, need));
+    /* Rounding must not turn a component that just keeps up into more than one. */
+    *instances = count * (sized ? need : need > 1 + 1e-9 ? need : 1);
 }
 
-static void add_energy(cost_pricing *p, const cost_part *c, cim_hw_tier tier, double count,
+static void add_energy(cost_pricing *p, const cost_part *c, cim_hw_tier tier, double n,
                        double factor)
 {
-    double n = count * cost_tier_instances(p, tier);
     double scale = p->here.energy / c->at.energy * factor;
+    double capacity = n * c->rate;
     for (int i = 0; i < c->n_events; i++) {
         cim_cost_event e = c->event[i];
         double pj = c->pj[i] * scale;
-        double capacity = n * c->rate;
         if (cost_event_of_crossbar(e)) {
             double flow = p->n_xb * p->xb_rate[e];
             if (tier != CIM_HW_TIER_CROSSBAR && capacity < flow)
@@ -64,17 +71,25 @@ static void add_energy(cost_pricing *p, const cost_part *c, cim_hw_tier tier, do
             p->part_cap[e] = fmin(p->part_cap[e], capacity);
         }
     }
+    /* Adders of a tile's shift-and-add do additions for the digital operators, too. */
+    if (c->kind == CIM_COST_ALU || (tier != CIM_HW_TIER_CROSSBAR && c->kind == CIM_COST_SHIFT_ADD)) {
+        if (tier == CIM_HW_TIER_CHIP)
+            p->alu_listed[CIM_HW_TIER_CHIP] += capacity;
+        else
+            p->alu_listed[CIM_HW_TIER_CORE] += capacity / p->n_cores;
+    }
 }
 
 static void apply(cost_pricing *p, const cost_part *c, cim_hw_tier tier, double count, bool sized)
 {
-    double energy = 1, instances = count;
-    if (tier == CIM_HW_TIER_CROSSBAR)
-        load_factors(p, c, count, sized, &energy, &instances);
+    double energy, instances;
+    load_factors(p, c, tier, count, sized, &energy, &instances);
+    if (!sized && instances > count)
+        p->out->notes |= CIM_COST_NOTE_PARTS;
     p->out->own_area_um2[tier][c->kind] += instances * c->um2 * p->here.area / c->at.area;
     p->out->own_leak_mw[tier][c->kind] += instances * c->leak_mw * p->here.leakage / c->at.leakage;
     if (count > 0)
-        add_energy(p, c, tier, count, energy);
+        add_energy(p, c, tier, instances * cost_tier_instances(p, tier), energy);
 }
 
 bool cost_price_parts(cost_pricing *p, char *reason, size_t size)

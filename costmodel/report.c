@@ -109,11 +109,10 @@ static bool note_text(const cim_hw_arch *a, const cim_cost_chip *c, unsigned bit
     case CIM_COST_NOTE_BUFFER:
         snprintf(s, size, "a buffer is smaller or larger than the CACTI table: extrapolated");
         return true;
-    case CIM_COST_NOTE_L1_PART:
+    case CIM_COST_NOTE_PARTS:
         snprintf(s, size,
-                 "the local buffer's bandwidth is limited to %.4g bit/ns per core by its listed "
-                 "component",
-                 c->l1_bits_per_ns);
+                 "the stated crossbar, bandwidth or rates need more of a listed component than "
+                 "listed; as many as needed are charged");
         return true;
     case CIM_COST_NOTE_ADC_STEP:
         snprintf(s, size,
