@@ -186,8 +186,7 @@ int cim_job_main(int argc, char **argv, const cim_job_parallel *parallel)
     cim_err_clear(&err);
     cim_rng_library_init();
     cim_status s = dispatch(argc, argv, parallel, &err);
-    bool speaks = !parallel || parallel->rank == 0;
-    if (s != CIM_OK && speaks) {
+    if (s != CIM_OK) {
         if (err.message[0])
             fprintf(stderr, "cimdse: %s%s%s\n", err.where, err.where[0] ? ": " : "", err.message);
         else

@@ -1,7 +1,8 @@
 /* The `cimdse` command line, MPI-free: a table of commands, each a function.
  *
- * jobs/main.c calls cim_job_main() and returns its value. A parallel run is injected: main.c knows
- * MPI and passes a cim_job_parallel, so that this library builds and is tested without it. */
+ * jobs/main.c calls cim_job_main() on rank 0 and returns its value; other ranks serve the pool. A
+ * parallel run is injected: main.c knows MPI and passes a cim_job_parallel, so that this library
+ * builds and is tested without it. */
 #ifndef CIM_JOBS_CLI_H
 #define CIM_JOBS_CLI_H
 
@@ -10,22 +11,22 @@
 #include "jobs/args.h"
 #include "search/engine.h"
 
-/** How `run` gets a pool of workers; NULL hooks mean one process. */
+/** How `run` gets its pool of workers; NULL or size 1 means this process alone. */
 typedef struct cim_job_parallel {
-    int rank, size;
+    int size; /* processes */
     void *ctx;
-    /** Collective. On rank 0: a pool over all ranks, to be destroyed by the caller (this releases
-     *  the workers). On other ranks: works until released, *pool stays NULL.
-     *  @param status what this rank has to say so far (a rank that failed to prepare); all ranks
-     *  agree on the lowest failing rank's error before any work
-     *  @param ev this rank's evaluator, NULL when status != CIM_OK */
-    cim_status (*open)(void *ctx, cim_status status, const cim_search_spec *spec,
-                       cim_search_evaluator *ev, cim_search_pool **pool, cim_err *err);
+    /** A pool over all processes, on rank 0. Destroyed by the caller. */
+    cim_status (*open)(void *ctx, const cim_search_spec *spec, cim_search_evaluator *ev,
+                       cim_search_pool **pool, cim_err *err);
 } cim_job_parallel;
 
 /** Run a command. Results go to stdout, errors ("cimdse: WHERE: MESSAGE") to stderr.
  *  @return the exit status: 0, 1, 2 or 3 (jobs/README.md) */
 int cim_job_main(int argc, char **argv, const cim_job_parallel *parallel);
+
+/** Let SIGINT, SIGTERM and SIGUSR1 ask a run to stop with a checkpoint; a second SIGINT or SIGTERM
+ *  ends the process. Also for workers, which must survive what is meant for rank 0. */
+void cim_job_catch_signals(void);
 
 /** Whether this command line evaluates points (and should therefore start MPI). */
 bool cim_job_wants_parallel(int argc, char **argv);

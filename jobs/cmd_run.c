@@ -40,7 +40,7 @@ static void on_signal(int number)
     stop_requested = 1;
 }
 
-static void catch_signals(void)
+void cim_job_catch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGUSR1};
     struct sigaction action;
@@ -164,7 +164,7 @@ static cim_status search(const cim_job_args *args, const char *dir, const cim_se
     if (!d)
         return cim_err_set(err, CIM_E_NOMEM, dir, "out of memory");
     cim_ana_dataset_init(d);
-    catch_signals();
+    cim_job_catch_signals();
     pool->stop = &stop_requested;
     char line[128];
     snprintf(line, sizeof line, "%s on %d worker%s", options.resume ? "resumed" : "started",
@@ -201,49 +201,40 @@ static cim_status load_spec(const cim_job_args *args, cim_search_spec *spec, cim
 }
 
 static cim_status run_with_spec(const cim_job_args *args, const cim_job_parallel *parallel,
-                                const char *dir, const cim_search_spec *spec, cim_status status,
-                                cim_err *err)
+                                const char *dir, const cim_search_spec *spec, cim_err *err)
 {
     cim_search_evaluator *ev = NULL;
     cim_search_pool *pool = NULL;
-    bool first = !parallel || parallel->rank == 0;
-    if (status == CIM_OK)
-        status = cim_search_evaluator_create(spec, &ev, err);
-    if (status == CIM_OK && first)
-        status = prepare_directory(dir, cim_job_args_has(args, "--resume"), spec, err);
-    if (parallel && parallel->size > 1) {
-        status = parallel->open(parallel->ctx, status, spec, ev, &pool, err);
-    } else if (status == CIM_OK) {
+    CIM_TRY(cim_search_evaluator_create(spec, &ev, err));
+    cim_status s = prepare_directory(dir, cim_job_args_has(args, "--resume"), spec, err);
+    if (s == CIM_OK && parallel && parallel->size > 1) {
+        s = parallel->open(parallel->ctx, spec, ev, &pool, err);
+    } else if (s == CIM_OK) {
         pool = cim_search_pool_serial(spec, ev);
         if (!pool)
-            status = cim_err_set(err, CIM_E_NOMEM, dir, "out of memory");
+            s = cim_err_set(err, CIM_E_NOMEM, dir, "out of memory");
     }
-    if (status == CIM_OK && first)
-        status = search(args, dir, spec, pool, err);
+    if (s == CIM_OK)
+        s = search(args, dir, spec, pool, err);
     if (pool)
         pool->destroy(pool);
     cim_search_evaluator_destroy(ev);
-    return status;
+    return s;
 }
 
 static cim_status run(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
 {
     const char *dir = cim_job_args_value(args, "-o");
+    if (!dir || !dir[0])
+        return cim_err_set(err, CIM_E_INPUT, "-o", "is needed: the result directory");
     cim_search_spec *spec = cim_alloc(1, sizeof *spec);
-    cim_status s = CIM_OK;
     if (!spec)
-        s = cim_err_set(err, CIM_E_NOMEM, args->positional[0], "out of memory");
-    else if (!dir || !dir[0])
-        s = cim_err_set(err, CIM_E_INPUT, "-o", "is needed: the result directory");
-    bool loaded = false;
+        return cim_err_set(err, CIM_E_NOMEM, args->positional[0], "out of memory");
+    cim_status s = load_spec(args, spec, err);
     if (s == CIM_OK) {
-        s = load_spec(args, spec, err);
-        loaded = s == CIM_OK;
-    }
-    /* every rank goes on, also a failed one: the pool makes all agree before any work */
-    s = run_with_spec(args, parallel, dir, spec, s, err);
-    if (loaded)
+        s = run_with_spec(args, parallel, dir, spec, err);
         cim_search_spec_clear(spec);
+    }
     cim_free(spec);
     return s;
 }
