@@ -257,15 +257,14 @@ static cim_status space_show(const cim_job_args *args, const cim_job_parallel *p
         if (cim_job_args_has(args, "--json")) {
             cim_jw w;
             cim_jw_init(&w, &t, true);
-            s = cim_hw_space_write_json(spec->space, &spec->arch, (uint64_t)samples, spec->seed, &w,
-                                        NULL, err);
+            s = cim_hw_space_write_json(spec->space, &spec->arch, (size_t)samples, spec->seed, &w,
+                                        NULL);
             cim_text_add(&t, "\n");
         } else {
-            s = cim_hw_space_write_text(spec->space, &spec->arch, (uint64_t)samples, spec->seed, &t,
-                                        err);
+            s = cim_hw_space_write_text(spec->space, &spec->arch, (size_t)samples, spec->seed, &t);
         }
-        if (s == CIM_OK)
-            s = cim_job_print(&t, err);
+        s = s == CIM_OK ? cim_job_print(&t, err)
+                        : cim_err_set(err, s, args->positional[0], "out of memory");
         cim_text_clear(&t);
         cim_search_spec_clear(spec);
     }
