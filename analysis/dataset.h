@@ -4,6 +4,7 @@
 #ifndef CIM_ANALYSIS_DATASET_H
 #define CIM_ANALYSIS_DATASET_H
 
+#include "hwspace/base/memory.h"
 #include "hwspace/base/status.h"
 
 #include <stdbool.h>
@@ -36,7 +37,9 @@ typedef struct cim_ana_objective {
 } cim_ana_objective;
 
 /** Rows ascend by id. `points` is n x n_params, `metrics` n x n_metrics, row-major; metrics are NAN
- *  where state != ok. `reason` indexes `reasons` (0 = none). */
+ *  where state != ok. `reason` indexes `reasons` (0 = none; reasons[0] is "").
+ *  Fill in by hand: the counts, params, metrics_info, objectives, spec_json (cim_strdup), seed,
+ *  complete, plans (n_front texts and the array by cim_alloc, after cim_ana_dataset_front). */
 typedef struct cim_ana_dataset {
     size_t n, cap;
     size_t n_params, n_metrics, n_objectives;
@@ -49,6 +52,8 @@ typedef struct cim_ana_dataset {
     double *points, *metrics;
     char **reasons;
     size_t n_reasons, reasons_cap;
+    uint32_t *reason_slots; /* hash table over reasons, size a power of two */
+    size_t reason_slots_cap;
     /* attributes */
     char *spec_json;   /* resolved spec, owned */
     char seed[24];
@@ -59,26 +64,45 @@ typedef struct cim_ana_dataset {
     uint64_t *history_evaluations;
     double *history_hypervolume;
     size_t n_history;
+    bool history_sampled; /* hypervolumes are estimates (large fronts of many objectives) */
     char **plans;      /* n_front JSON texts, or NULL */
-    void *owned_words; /* storage behind params[].words of a dataset that was read */
+    struct cim_arena *owned_words; /* storage behind params[].words of a dataset that was read */
 } cim_ana_dataset;
 
 void cim_ana_dataset_init(cim_ana_dataset *d);
 void cim_ana_dataset_clear(cim_ana_dataset *d);
 
-/** Append a row. @param reason NULL or text (stored once per distinct text) */
+/** Append a row.
+ *  @param reason   NULL or text (stored once per distinct text, at most 1023 bytes of it)
+ *  @param point    n_params values. Data, whatever they are: what a bool or enum column cannot
+ *                  hold (a bad expression of an infeasible point) is stored as NAN
+ *  @param metrics  n_metrics values, NULL or ignored when state != ok
+ *  @return CIM_OK, CIM_E_NOMEM (nothing appended). Amortised O(columns). */
 CIM_MUST_CHECK cim_status cim_ana_dataset_add(cim_ana_dataset *d, uint64_t id, cim_ana_state state,
                                               const char *reason, const double *point,
                                               const double *metrics, cim_err *err);
+/** Why row i is not ok, "" when it is. Borrowed. */
+const char *cim_ana_dataset_reason(const cim_ana_dataset *d, size_t row);
+
+/** Set why a row is not ok. @return CIM_OK, CIM_E_NOMEM */
+CIM_MUST_CHECK cim_status cim_ana_dataset_set_reason(cim_ana_dataset *d, size_t row,
+                                                     const char *reason);
+
 /** Sort rows by id (they may arrive in any order); duplicates of an id are an internal error. */
 CIM_MUST_CHECK cim_status cim_ana_dataset_sort(cim_ana_dataset *d, cim_err *err);
 
-/** Front over d->objectives, history of the hypervolume at about 50 evaluation counts. The
- *  reference point is the worst feasible value of each objective (over all rows) scaled by 1.1 of
- *  its range, objectives normalised to [0,1] first, so it needs nothing but the data. */
+/** Front over d->objectives, history of the hypervolume at about 50 evaluation counts: entry i is
+ *  the hypervolume of the front of the rows with id < history_evaluations[i]. Objectives are scaled
+ *  to [0,1] by the best and worst feasible value over all rows and the reference point is 1.1 in
+ *  each, so it needs nothing but the data. Fronts too large for an exact hypervolume (four and more
+ *  objectives, see analysis/README.md) are measured on fixed sample points; history_sampled says so.
+ *  Drops plans, which belong to a front. Needs: rows sorted. Cost: seconds for 1e6 rows.
+ *  @return CIM_OK, CIM_E_NOMEM, CIM_E_INTERNAL (an objective's column is out of range) */
 CIM_MUST_CHECK cim_status cim_ana_dataset_front(cim_ana_dataset *d, cim_err *err);
 
-/** Rows of the front for any objectives. @param[out] rows owned by the caller (cim_free) */
+/** Rows of the front for any objectives, ascending. Only rows that are ok and finite in all
+ *  objectives take part; of rows with equal objectives the one with the smallest id stays.
+ *  @param[out] rows owned by the caller (cim_free) */
 CIM_MUST_CHECK cim_status cim_ana_dataset_front_of(const cim_ana_dataset *d,
                                                    const cim_ana_objective *objectives,
                                                    size_t n_objectives, uint64_t **rows,
@@ -87,6 +111,16 @@ CIM_MUST_CHECK cim_status cim_ana_dataset_front_of(const cim_ana_dataset *d,
 /** Column of a metric by name, -1 when unknown; the same for a parameter. */
 int cim_ana_dataset_metric(const cim_ana_dataset *d, const char *name);
 int cim_ana_dataset_param(const cim_ana_dataset *d, const char *name);
+
+/** Objectives by name, for commands: "energy_j", "tops:max", "latency_s:min"; without a direction
+ *  that of d->objectives, else max for metrics that are better when larger (throughput, sqnr,
+ *  utilization, tops, ...) and min for all others.
+ *  @param list  names separated by commas
+ *  @param[out] objectives  room for CIM_ANA_MAX_COLUMNS
+ *  @return CIM_E_INPUT naming the unknown metric and its nearest neighbour, or an empty list */
+CIM_MUST_CHECK cim_status cim_ana_objectives_parse(const cim_ana_dataset *d, const char *list,
+                                                   cim_ana_objective *objectives,
+                                                   size_t *n_objectives, cim_err *err);
 
 /** Hash of content: schema, spec, rows, front, history, plans. Not times, hosts or versions.
  *  @param[out] hex 33 bytes */

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { CIM_ANA_MAX_OBJECTIVES = 64 };
+
 /** -1: a dominates b; 1: b dominates a; 0: neither (equal points do not dominate each other). */
 int cim_ana_dominates(const double *a, const double *b, size_t m);
 
