@@ -191,7 +191,8 @@ static bool pivot_of(const ranking *r, positions a, positions b, size_t k, doubl
     return true;
 }
 
-/* A capped row cannot rise, and whom it would raise to the cap is raised by who raised it. */
+/* The rows that still matter, moved to the front of the list: a capped row cannot rise, and whom
+ * it would raise to the cap is raised by who raised it. */
 static positions below_cap(const ranking *r, positions s)
 {
     size_t n = 0;
@@ -276,7 +277,8 @@ static void conquer_a(ranking *r, positions s, size_t k)
     conquer_a(r, t.below, k);
     conquer_b(r, below_cap(r, t.below), t.equal, k - 1);
     conquer_a(r, t.equal, k - 1);
-    conquer_b(r, below_cap(r, t.up_to), below_cap(r, t.above), k - 1);
+    t.above = below_cap(r, t.above);
+    conquer_b(r, below_cap(r, t.up_to), t.above, k - 1);
     conquer_a(r, t.above, k);
     cim_free(t.block);
 }

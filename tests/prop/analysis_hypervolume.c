@@ -93,7 +93,7 @@ static void lattices_are_counted(void **state)
             ref[k] = (double)side;
         for (size_t i = 0; i < n; i++) {
             /* near a plane, so that many points are nondominated */
-            double left = (double)(m * side) * 0.4;
+            double left = floor((double)(m * side) * 0.4);
             for (size_t k = 0; k < m; k++) {
                 double v = (double)cim_rng_below(rng, side + 1);
                 points[m * i + k] = k + 1 < m ? v : fmin(fmax(left, 0), (double)side);
