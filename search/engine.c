@@ -373,9 +373,6 @@ static cim_status start(run *r, cim_err *err)
     r->pool->deadline_s = isfinite(spec->seconds) ? r->start_s + spec->seconds : 0;
     r->batch = workers < MAX_BATCH / BATCH_PER_WORKER ? workers * BATCH_PER_WORKER : MAX_BATCH;
     r->width = cim_hw_space_n_params(spec->space);
-    r->ops = cim_search_strategy_find(spec->strategy);
-    if (!r->ops)
-        return cim_err_set(err, CIM_E_INTERNAL, "strategy", "unknown name %s", spec->strategy);
     CIM_TRY(cim_search_dataset_describe(spec, r->d, err));
     r->free_param = cim_alloc(r->width, sizeof *r->free_param);
     r->key = cim_alloc(r->width, sizeof *r->key);
@@ -449,9 +446,20 @@ cim_status cim_search_run(const cim_search_spec *spec, cim_search_pool *pool,
                           const cim_search_run_options *options, cim_ana_dataset *dataset,
                           cim_err *err)
 {
+    const cim_search_strategy_ops *ops = cim_search_strategy_find(spec->strategy);
+    if (!ops)
+        return cim_err_set(err, CIM_E_INTERNAL, "strategy", "unknown name %s", spec->strategy);
+    return cim_search_run_with(spec, ops, pool, options, dataset, err);
+}
+
+cim_status cim_search_run_with(const cim_search_spec *spec, const cim_search_strategy_ops *ops,
+                               cim_search_pool *pool, const cim_search_run_options *options,
+                               cim_ana_dataset *dataset, cim_err *err)
+{
     run *r = cim_alloc(1, sizeof *r);
     if (!r)
         return no_memory(err);
+    r->ops = ops;
     r->spec = spec;
     r->pool = pool;
     r->options = options;

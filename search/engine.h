@@ -74,6 +74,13 @@ CIM_MUST_CHECK cim_status cim_search_run(const cim_search_spec *spec, cim_search
                                          const cim_search_run_options *options,
                                          cim_ana_dataset *dataset, cim_err *err);
 
+/** The same with a strategy that is not (or not yet) registered. */
+CIM_MUST_CHECK cim_status cim_search_run_with(const cim_search_spec *spec,
+                                              const cim_search_strategy_ops *ops,
+                                              cim_search_pool *pool,
+                                              const cim_search_run_options *options,
+                                              cim_ana_dataset *dataset, cim_err *err);
+
 /** Fill in the columns, objectives, seed and resolved spec of an empty dataset. */
 CIM_MUST_CHECK cim_status cim_search_dataset_describe(const cim_search_spec *spec,
                                                       cim_ana_dataset *dataset, cim_err *err);

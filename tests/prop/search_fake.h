@@ -68,9 +68,9 @@ static inline void fake_evaluate(const cim_search_spec *s, fake_kind kind, doubl
     r->id = id;
     bool fits = cim_hw_space_resolve(s->space, point, r->reason, sizeof r->reason);
     for (size_t i = 0; i < n; i++) {
-        double x = point[i] / (1 + fabs(point[i]));
+        double x = log2(1 + fabs(point[i])) / 11;
         a += x * x;
-        b += (x - 0.7) * (x - 0.7) * (double)(i + 1);
+        b += (1 - x) * (1 - x) * (double)(i + 1);
     }
     uint64_t h = cim_hash64(point, n * sizeof *point, 7);
     bool broken = kind == FAKE_ALL_INFEASIBLE || (kind == FAKE_SOME_INFEASIBLE && h % 3 == 0);
