@@ -18,13 +18,15 @@
 #include <stdint.h>
 
 typedef enum cim_hw_domain {
-    CIM_HW_DOMAIN_VALUES, /* {"values": [...]}: ordered numbers as listed */
-    CIM_HW_DOMAIN_RANGE,  /* {"range": [lo, hi]} or [lo, hi, step]: integers */
+    CIM_HW_DOMAIN_VALUES, /* {"values": [...]}: ordered numbers as listed (words: a choice) */
+    CIM_HW_DOMAIN_RANGE,  /* {"range": [lo, hi]} or [lo, hi, step]: integers; for a real field
+                             with a step any evenly spaced numbers */
     CIM_HW_DOMAIN_LOG2,   /* {"log2": [lo, hi]}: powers of two */
-    CIM_HW_DOMAIN_REAL,   /* {"real": [lo, hi]}: continuous */
+    CIM_HW_DOMAIN_REAL,   /* {"real": [lo, hi]}: continuous (lo = hi: one level) */
     CIM_HW_DOMAIN_CHOICE, /* {"choice": ["cg", "mvm"]}: unordered words, or true/false */
     CIM_HW_DOMAIN_EXPR    /* {"expr": "crossbar.rows"}: computed from other parameters */
 } cim_hw_domain;
+extern const char *const cim_hw_domain_words[]; /* values, range, ... as in the spec */
 
 typedef struct cim_hw_param {
     const char *path;       /* of the field */
@@ -54,14 +56,18 @@ const cim_hw_param *cim_hw_space_param(const cim_hw_space *space, size_t i);
 /** Number of points; INFINITY with a continuous parameter. */
 double cim_hw_space_size(const cim_hw_space *space);
 
-/** Value of a parameter at a level (discrete) — levels ascend in listed order. */
+/** The expression of an EXPR parameter as the user wrote it, else NULL. */
+const char *cim_hw_space_expr_text(const cim_hw_space *space, size_t i);
+
+/** Value of a parameter at a level (discrete); levels ascend in listed order. 0 for expressions. */
 double cim_hw_space_level_value(const cim_hw_space *space, size_t i, uint64_t level);
 /** Nearest level of a value. */
 uint64_t cim_hw_space_level_of(const cim_hw_space *space, size_t i, double value);
 /** Value at a unit coordinate u in [0,1): equal-width bins for discrete, linear for reals. */
 double cim_hw_space_unit_value(const cim_hw_space *space, size_t i, double u);
 
-/** Fill in expression parameters of a point and check types and ranges of their results.
+/** Fill in expression parameters of a point and check types and ranges of their results. What a
+ *  point held for them before does not matter. No allocation; not thread-safe on one space.
  *  @return false when an expression gives something the field cannot hold (reason filled). */
 bool cim_hw_space_resolve(const cim_hw_space *space, double *point, char *reason, size_t size);
 
@@ -81,6 +87,18 @@ bool cim_hw_space_constraint_uses_metrics(const cim_hw_space *space, size_t i);
 bool cim_hw_space_constraint_holds(const cim_hw_space *space, size_t i, const cim_hw_arch *arch,
                                    const double *metrics, double *violation);
 
+/** What `space show` tells: parameters, number of points, constraints, the share of points that
+ *  pass every check made before compilation (measured on 1000 random ones), example points.
+ *  @param samples  how many example points (random, keyed by seed)
+ *  @return CIM_OK, CIM_E_NOMEM */
+CIM_MUST_CHECK cim_status cim_hw_space_write_json(const cim_hw_space *space,
+                                                  const cim_hw_arch *base, size_t samples,
+                                                  uint64_t seed, cim_jw *w, const char *key);
+/** The same as text for a person. */
+CIM_MUST_CHECK cim_status cim_hw_space_write_text(const cim_hw_space *space,
+                                                  const cim_hw_arch *base, size_t samples,
+                                                  uint64_t seed, cim_text *out);
+
 /* ---- samplers: the id-th point is a pure function of (space, sampler, seed, n, id) ----------- */
 
 typedef enum cim_hw_sampling {
@@ -93,13 +111,24 @@ typedef enum cim_hw_sampling {
 
 typedef struct cim_hw_sampler cim_hw_sampler;
 
-/** @param n  how many points will be drawn (LHS needs it; grid: 0 = all). Grid refuses continuous
- *  parameters; Sobol and Halton refuse more dimensions than GSL has (40, 1229). */
+/** Grid: mixed radix, the last parameter counts fastest. Random: independent uniform draws. LHS: one
+ *  point in each of n strata of every parameter. Sobol and Halton: GSL's sequences as they are for
+ *  seed 0, shifted by a constant modulo 1 (Cranley and Patterson 1976) for other seeds. Expressions
+ *  are no dimension.
+ *  @param space  borrowed until the sampler is destroyed
+ *  @param n  how many points will be drawn at most (LHS needs it; 0 = no limit)
+ *  @return CIM_OK, CIM_E_NOMEM, CIM_E_INPUT: grid with a continuous parameter, LHS without n, more
+ *  dimensions than GSL has (Sobol 40, Halton 1229), more points than Sobol has (2^30 - 1) */
 CIM_MUST_CHECK cim_status cim_hw_sampler_create(const cim_hw_space *space, cim_hw_sampling kind,
                                                 uint64_t seed, uint64_t n, cim_hw_sampler **out,
                                                 cim_err *err);
 void cim_hw_sampler_destroy(cim_hw_sampler *s);
-/** Next point in order (expressions not yet resolved). @return false when the grid is exhausted. */
+/** Next point in order (expressions not yet resolved). @return false when there is none left: the
+ *  grid is exhausted, or n points were drawn. */
 bool cim_hw_sampler_next(cim_hw_sampler *s, double *point);
+
+/** The id-th point (from 0), whatever was drawn before; next() then goes on with id + 1. Cost O(1),
+ *  for Sobol and Halton O(distance from the point drawn last, or from 0 going back). */
+bool cim_hw_sampler_at(cim_hw_sampler *s, uint64_t id, double *point);
 
 #endif
