@@ -323,11 +323,26 @@ static cim_status read_space(reader *r)
                              &s->space, r->err);
 }
 
+/* Whether two reasons are the same rule: the same words, whatever the numbers. */
+static bool same_rule(const char *a, const char *b)
+{
+    static const char digits[] = "0123456789";
+    while (*a && *b) {
+        a += strspn(a, digits);
+        b += strspn(b, digits);
+        if (*a != *b)
+            return false;
+        a += *a != '\0';
+        b += *b != '\0';
+    }
+    return *a == *b;
+}
+
 /* A base architecture that breaks a rule is an error when no choice of parameters mends it: when
- * sampled points all break the same rule in the same words as the base itself. */
+ * sampled points all break the same rule as the base itself. */
 static cim_status check_base(reader *r)
 {
-    enum { SAMPLES = 64 };
+    enum { SAMPLES = 256 };
     char base[CIM_CC_REASON], reason[CIM_CC_REASON];
     cim_search_spec *s = r->spec;
     if (cim_hw_arch_consistent(&s->arch, base, sizeof base))
@@ -341,7 +356,7 @@ static cim_status check_base(reader *r)
         if (!cim_hw_space_resolve(s->space, point, reason, sizeof reason))
             continue;
         cim_hw_space_bind(s->space, &s->arch, point, arch);
-        mended = cim_hw_arch_consistent(arch, reason, sizeof reason) || strcmp(reason, base) != 0;
+        mended = cim_hw_arch_consistent(arch, reason, sizeof reason) || !same_rule(reason, base);
     }
     bool out_of_memory = !point || !arch;
     cim_free(point);
@@ -351,7 +366,8 @@ static cim_status check_base(reader *r)
         return no_memory(r->err);
     return mended ? CIM_OK
                   : cim_json_error(s->doc, find(r, "arch"), r->err,
-                                   "no point of the space is a possible architecture: %s", base);
+                                   "no sampled point of the space is a possible architecture: %s",
+                                   base);
 }
 
 /* ---- objectives --------------------------------------------------------------------------------- */

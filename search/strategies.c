@@ -39,9 +39,13 @@ cim_status cim_search_option_double(const cim_search_spec *spec, const char *key
     if (!node)
         return CIM_OK;
     if (isnan(*out) && cim_json_type_of(node) == CIM_JSON_STRING) {
-        static const char *const words[] = {"auto"};
-        int word;
-        return cim_json_choice(spec->doc, node, words, 1, &word, err);
+        const char *word;
+        CIM_TRY(cim_json_string(spec->doc, node, &word, err));
+        if (strcmp(word, "auto") != 0)
+            return cim_json_error(spec->doc, node, err,
+                                  "found \"%s\", \"auto\" or a number from %g to %g is needed", word,
+                                  min, max);
+        return CIM_OK;
     }
     return cim_json_double(spec->doc, node, min, max, out, err);
 }

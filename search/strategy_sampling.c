@@ -135,7 +135,12 @@ static cim_status sampling_options(const cim_search_spec *spec, cim_hw_sampling 
                                         "lhs spreads a given number of points: "
                                         "budget.evaluations is needed");
     cim_hw_sampler *trial;
-    CIM_TRY(cim_hw_sampler_create(spec->space, kind, spec->seed, 1, &trial, err));
+    cim_err inner = {0};
+    cim_status status = cim_hw_sampler_create(spec->space, kind, spec->seed, 1, &trial, &inner);
+    if (status == CIM_E_INPUT)
+        return cim_search_options_error(spec, err, inner.message);
+    if (status != CIM_OK)
+        return cim_err_set(err, status, inner.where, "%s", inner.message);
     cim_hw_sampler_destroy(trial);
     return CIM_OK;
 }
