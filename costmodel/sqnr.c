@@ -7,6 +7,7 @@
  * than half of their maximum is stored complemented and corrected digitally with the sum of the
  * inputs, so no column sum exceeds half of full scale: one converter bit less. */
 #define FLIP 0.5
+#define PI 3.14159265358979323846
 
 double cim_cost_adc_full_scale(const cim_hw_arch *arch, double rows)
 {
@@ -28,6 +29,48 @@ static double recombine(double k, double n)
     return (pow(4, k * n) - 1) / (pow(4, k) - 1);
 }
 
+/* Mean square rounding error of a converter of a step on integer sums. Rounding integers is not
+ * rounding reals: near steps of 1 and 2 a few sums around mid-scale decide. So small spreads are
+ * summed over their (normal) distribution, large ones take step^2 / 12. */
+static double rounding(double step, double mean, double deviation)
+{
+    if (step <= 1)
+        return 0;
+    if (step >= 4 || deviation > 128)
+        return step * step / 12;
+    double width = fmax(deviation, 0.5), first = floor(mean - 4 * width), last = mean + 4 * width;
+    /* Successive values of a normal density by their ratio, which changes by a constant factor. */
+    double density = exp(-0.5 * pow((first - mean) / width, 2));
+    double ratio = exp(-((first - mean) + 0.5) / (width * width));
+    double shrink = exp(-1 / (width * width));
+    double sum = 0, error = 0;
+    for (double s = first; s <= last; s++) {
+        double e = s - step * floor(s / step + 0.5);
+        sum += density;
+        error += density * e * e;
+        density *= ratio;
+        ratio *= shrink;
+    }
+    return error / sum;
+}
+
+/* Noise of one conversion over so many rows, in units of one input level times one cell level:
+ * digits and cells uniform, columns complemented when they sum to more than half. */
+static double conversion_noise(const cim_hw_arch *arch, double rows)
+{
+    double step = cim_cost_adc_step(arch, rows);
+    double input = pow(2, (double)arch->crossbar.dac_bits);
+    double cell = pow(2, (double)arch->device.bits_per_cell);
+    double mean_x = (input - 1) / 2, variance_x = (input * input - 1) / 12;
+    double mean_w = (cell - 1) / 2, variance_w = (cell * cell - 1) / 12;
+    /* The column's weight sum is the lower half of a symmetric distribution. */
+    double spread = sqrt(rows * variance_w);
+    double column = rows * mean_w - spread * sqrt(2 / PI);
+    double variance = rows * (variance_w + mean_w * mean_w) * variance_x +
+                      mean_x * mean_x * spread * spread * (1 - 2 / PI);
+    return rounding(step, mean_x * column, sqrt(variance));
+}
+
 double cim_cost_sqnr_db(const cim_hw_arch *arch, double n)
 {
     double ba = (double)arch->workload.activation_bits, bw = (double)arch->workload.weight_bits;
@@ -39,9 +82,8 @@ double cim_cost_sqnr_db(const cim_hw_arch *arch, double n)
     double mean_x = (a - 1) / 2, square_x = (a - 1) * (2 * a - 1) / 6;
     double mean_w = -0.5, square_w = (w * w - 1) / 12 + mean_w * mean_w;
     double signal = square_x * square_w - mean_x * mean_x * mean_w * mean_w;
-    double step = cim_cost_adc_step(arch, rows);
-    double conversion = (step * step - 1) / 12;
-    double converter = ceil(n / rows) * recombine(d, nx) * recombine(c, nw) * conversion;
+    double converter =
+        ceil(n / rows) * recombine(d, nx) * recombine(c, nw) * conversion_noise(arch, rows);
     /* Rounding the real operands to these integers: 1/12 each, times the other's power. */
     double operands = n * (square_x + square_w) / 12 + n / 144;
     return 10 * log10(n * signal / (converter + operands));
