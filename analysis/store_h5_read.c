@@ -310,10 +310,9 @@ typedef bool (*row_text)(void *ctx, size_t row, const char *text);
 static cim_status column_strings(reader *r, const column *c, row_text each, void *ctx)
 {
     enum { BLOCK = 65536 };
-    hid_t type = H5Dget_type(c->set), memory = cim_ana_h5_string(c->element);
-    hid_t space = H5Dget_space(c->set);
+    hid_t type = H5Dget_type(c->set), space = H5Dget_space(c->set);
     char *data = cim_alloc(BLOCK < c->n ? BLOCK : c->n, c->element), text[CIM_ANA_H5_TEXT_MAX + 1];
-    cim_status status = data && type >= 0 && memory >= 0 && space >= 0 ? CIM_OK : no_memory(r);
+    cim_status status = data && type >= 0 && space >= 0 ? CIM_OK : no_memory(r);
     if (status == CIM_OK && H5Tis_variable_str(type) != 0)
         status = bad(r, c->what, "has another type than allowed");
     for (size_t row = 0; row < c->n && status == CIM_OK; row += BLOCK) {
@@ -321,7 +320,7 @@ static cim_status column_strings(reader *r, const column *c, row_text each, void
         hid_t block = H5Screate_simple(1, &count, NULL);
         if (block < 0 ||
             H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &count, NULL) < 0 ||
-            H5Dread(c->set, memory, block, space, H5P_DEFAULT, data) < 0)
+            H5Dread(c->set, type, block, space, H5P_DEFAULT, data) < 0)
             status = bad(r, c->what, "is damaged");
         if (block >= 0)
             H5Sclose(block);
@@ -337,8 +336,6 @@ static cim_status column_strings(reader *r, const column *c, row_text each, void
     cim_free(data);
     if (type >= 0)
         H5Tclose(type);
-    if (memory >= 0)
-        H5Tclose(memory);
     if (space >= 0)
         H5Sclose(space);
     return status;
