@@ -84,11 +84,28 @@ static void count_traffic(const cim_cc_plan *plan, const cim_cc_op *op, const ci
         if (spread > 0.0)
             ev[CIM_EV_NOC_BIT_HOP] += spread * outputs * 2.0 * bits;
     }
-    ev[CIM_EV_NOC_BIT_HOP] += (in + out) * plan->hops;
+    /* Through a global buffer a result travels there and from there to its readers; without one it
+     * travels straight to them. */
+    ev[CIM_EV_NOC_BIT_HOP] += in * plan->hops;
     if (!isnan(a->chip.buffer_kib)) {
+        ev[CIM_EV_NOC_BIT_HOP] += out * plan->hops;
         ev[CIM_EV_L0_READ_BIT] += in;
         ev[CIM_EV_L0_WRITE_BIT] += out;
     }
+}
+
+/* What enters and leaves the network crosses the chip's border once. */
+static void count_border(const cim_cc_plan *plan, cim_cc_op_id id, double *ev)
+{
+    const cim_cc_graph *g = plan->graph;
+    const cim_cc_op *op = &g->ops[id];
+    double bits = (double)plan->arch.workload.activation_bits;
+    for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++)
+        if (g->edges[k].producer == CIM_CC_INVALID)
+            ev[CIM_EV_OFFCHIP_BIT] += bits * (double)g->edges[k].elements;
+    for (uint32_t i = 0; i < g->n_outputs; i++)
+        if (g->outputs[i] == id)
+            ev[CIM_EV_OFFCHIP_BIT] += bits * (double)op->out_elements;
 }
 
 void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double ev[CIM_COST_N_EVENTS])
@@ -96,6 +113,7 @@ void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double ev[CIM_COS
     const cim_cc_op *op = &plan->graph->ops[id];
     for (int i = 0; i < CIM_COST_N_EVENTS; i++)
         ev[i] = 0.0;
+    count_border(plan, id, ev);
     if (op->unit == CIM_CC_UNIT_NONE)
         return;
     const cim_cc_node *n =
@@ -111,35 +129,19 @@ void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double ev[CIM_COS
     count_traffic(plan, op, n, ev);
 }
 
-/* The run's boundary: inputs and results, weights of every segment but a resident one, and what
- * crosses a cut beyond the global buffer's size (written out and read back). */
-static void count_boundary(cim_cc_plan *plan, double *ev)
+void cim_cc_count_reload(const cim_cc_plan *plan, uint32_t segment, double ev[CIM_COST_N_EVENTS])
 {
-    const cim_cc_graph *g = plan->graph;
-    double batch = (double)plan->arch.workload.batch;
-    double bits = (double)plan->arch.workload.activation_bits;
-    for (uint32_t i = 0; i < g->n_inputs; i++)
-        ev[CIM_EV_OFFCHIP_BIT] += batch * bits * (double)g->inputs[i].elements;
-    for (uint32_t i = 0; i < g->n_outputs; i++)
-        ev[CIM_EV_OFFCHIP_BIT] += batch * bits * (double)g->ops[g->outputs[i]].out_elements;
+    const cim_cc_segment *s = &plan->segments[segment];
+    for (int e = 0; e < CIM_COST_N_EVENTS; e++)
+        ev[e] = 0.0;
     if (plan->n_segments < 2)
         return;
-    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+    for (uint32_t i = s->first_node; i < s->first_node + s->n_nodes; i++) {
         const cim_cc_node *n = &plan->nodes[i];
         ev[CIM_EV_CELL_WRITE] += n->write_cells * (double)n->choice_copies[n->pick];
         ev[CIM_EV_OFFCHIP_BIT] += n->write_bits;
     }
-    if (isnan(plan->arch.chip.buffer_kib))
-        return;
-    for (uint32_t s = 1; s < plan->n_segments; s++) {
-        double crossing = 0.0;
-        cim_cc_op_id cut = plan->segments[s].first_op;
-        for (cim_cc_op_id i = 0; i < cut; i++)
-            if (plan->prepared->last_reader[i] >= cut && plan->ops[i].segment < s)
-                crossing += batch * bits * (double)g->ops[i].out_elements;
-        ev[CIM_EV_OFFCHIP_BIT] +=
-            2.0 * fmax(0.0, crossing - plan->arch.chip.buffer_kib * 8192.0);
-    }
+    ev[CIM_EV_OFFCHIP_BIT] += plan->spill_bits[s->first_node];
 }
 
 /* Share of the chip's cells that hold weights, averaged over the run's time. */
@@ -208,7 +210,11 @@ void cim_cc_pass_count(cim_cc_context *cx)
         for (int e = 0; e < CIM_COST_N_EVENTS; e++)
             plan->events[e] += batch * ev[e];
     }
-    count_boundary(plan, plan->events);
+    for (uint32_t i = 0; i < plan->n_segments; i++) {
+        cim_cc_count_reload(plan, i, ev);
+        for (int e = 0; e < CIM_COST_N_EVENTS; e++)
+            plan->events[e] += ev[e];
+    }
     plan->energy_total_pj =
         cim_cost_energy(&plan->chip, plan->events, plan->latency_ns, plan->energy_pj);
     fill_metrics(plan);

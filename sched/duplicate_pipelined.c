@@ -174,7 +174,7 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
     learn(cx, r, g, picks, 1.0);
     bool bounding = cx->want_bound && !quick && !writes;
     int rounds = quick ? ROUNDS_QUICK : bounding ? ROUNDS_BOUND : ROUNDS;
-    r->bound_ns = bounding ? bottleneck : 0.0;
+    r->bound_ns = bounding ? fmax(bottleneck, r->shared_ns) : 0.0;
     for (int k = 1; k <= rounds; k++) {
         if (bounding)
             CIM_TRY(bound_of(cx, r, g, &r->bound_ns));

@@ -258,14 +258,16 @@ static cim_status extend(const cim_cc_class *c, double reduced_min, double lambd
     return CIM_OK;
 }
 
-static cim_status improve(const cim_cc_class *classes, uint32_t n, int64_t budget, cim_arena *ar,
-                          const relaxation *rx, uint32_t *pick)
+/* All solutions whose reduced cost is at most `gap`, in layers. @return the cheapest one's cost,
+ * INFINITY when there is none; it is written to pick when it beats `known`. */
+static cim_status enumerate_within(const cim_cc_class *classes, uint32_t n, int64_t budget,
+                                   cim_arena *ar, const relaxation *rx, double gap, double known,
+                                   uint32_t *pick, double *cost)
 {
-    double scale = fabs(rx->upper_bound) * 1e-13;
-    double gap = rx->upper_bound - rx->lower_bound + scale;
     layer *layers = cim_arena_take(ar, (size_t)n + 1, sizeof *layers);
     int64_t *rest = cim_arena_take(ar, (size_t)n + 1, sizeof *rest); /* lightest of i..n-1 */
     state root = {0};
+    *cost = INFINITY;
     if (!layers || !rest)
         return CIM_E_NOMEM;
     rest[n] = 0;
@@ -276,17 +278,41 @@ static cim_status improve(const cim_cc_class *classes, uint32_t n, int64_t budge
         CIM_TRY(extend(&classes[i], rx->reduced[i], rx->lambda, gap, budget - rest[i + 1],
                        &layers[i], ar, &layers[i + 1]));
         if (layers[i + 1].n == 0)
-            return CIM_OK; /* nothing beats the greedy solution */
+            return CIM_OK;
     }
     const layer *last = &layers[n];
     uint32_t s = last->n - 1; /* heaviest state is the cheapest */
-    if (!(last->states[s].cost < rx->upper_bound))
+    *cost = last->states[s].cost;
+    if (!(*cost < known))
         return CIM_OK;
     for (uint32_t i = n; i > 0; i--) {
         pick[i - 1] = layers[i].states[s].choice;
         s = layers[i].states[s].parent;
     }
     return CIM_OK;
+}
+
+/* A solution costs its reduced cost plus lambda times the unused budget above the bound, so one that
+ * ends at most `gap` above the bound is found by looking at reduced costs up to `gap`. The optimum is
+ * mostly much nearer to the bound than the greedy solution: look near the bound first. */
+static cim_status improve(const cim_cc_class *classes, uint32_t n, int64_t budget, cim_arena *ar,
+                          const relaxation *rx, uint32_t *pick)
+{
+    double known = rx->upper_bound, rounding = fabs(known) * 1e-13;
+    double gap = (known - rx->lower_bound) / 64.0;
+    for (;;) {
+        double whole = known - rx->lower_bound + rounding, cost;
+        if (gap > whole)
+            gap = whole;
+        cim_arena_mark mark = cim_arena_save(ar);
+        CIM_TRY(enumerate_within(classes, n, budget, ar, rx, gap + rounding, known, pick, &cost));
+        cim_arena_rewind(ar, mark);
+        if (cost < known)
+            known = cost;
+        if (known - rx->lower_bound <= gap || gap >= whole)
+            return CIM_OK;
+        gap *= 4.0;
+    }
 }
 
 cim_status cim_cc_knapsack_min_sum(const cim_cc_class *classes, uint32_t n, int64_t budget,

@@ -212,6 +212,27 @@ static bool count_nodes(cim_cc_plan *plan, uint64_t *total)
     return true;
 }
 
+/* At a cut before operator c, results of operators before it that it or a later one reads must
+ * wait; beyond the global buffer's size they go off-chip and come back. */
+static void spill_at_cuts(cim_cc_plan *plan, double *waiting)
+{
+    const cim_cc_graph *g = plan->graph;
+    if (isnan(plan->arch.chip.buffer_kib))
+        return; /* unlimited */
+    double bits = (double)(plan->arch.workload.activation_bits * plan->arch.workload.batch);
+    for (uint32_t i = 0; i < g->n_ops; i++) {
+        if (plan->prepared->last_reader[i] == i)
+            continue;
+        waiting[i + 1] += bits * (double)g->ops[i].out_elements;
+        waiting[plan->prepared->last_reader[i] + 1] -= bits * (double)g->ops[i].out_elements;
+    }
+    for (uint32_t i = 1; i <= g->n_ops; i++)
+        waiting[i] += waiting[i - 1];
+    for (uint32_t k = 1; k < plan->n_nodes; k++)
+        plan->spill_bits[k] = 2.0 * fmax(0.0, waiting[plan->nodes[k].op] -
+                                                  plan->arch.chip.buffer_kib * 8192.0);
+}
+
 bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status)
 {
     cim_cc_plan *plan = cx->plan;
@@ -222,7 +243,9 @@ bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status)
         return false;
     plan->nodes = cim_arena_alloc(cx->ar, (size_t)total, sizeof *plan->nodes);
     plan->node_of = cim_arena_take(cx->ar, plan->graph->n_ops, sizeof *plan->node_of);
-    if (!plan->nodes || !plan->node_of) {
+    plan->spill_bits = cim_arena_alloc(cx->ar, (size_t)total + 1, sizeof *plan->spill_bits);
+    double *waiting = cim_arena_alloc(cx->ar, (size_t)plan->graph->n_ops + 2, sizeof *waiting);
+    if (!plan->nodes || !plan->node_of || !plan->spill_bits || !waiting) {
         *status = CIM_E_NOMEM;
         return false;
     }
@@ -252,5 +275,6 @@ bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status)
             plan->node_of[id] = plan->n_nodes++;
         }
     }
+    spill_at_cuts(plan, waiting);
     return true;
 }

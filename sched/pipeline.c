@@ -25,7 +25,7 @@ void cim_cc_range_ops(const cim_cc_plan *plan, cim_cc_range *range)
 
 double cim_cc_range_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end)
 {
-    double write = 0.0, bits = 0.0;
+    double write = 0.0, bits = plan->spill_bits[first];
     for (uint32_t i = first; i < end; i++) {
         write = fmax(write, plan->nodes[i].write_ns);
         bits += plan->nodes[i].write_bits;
@@ -212,8 +212,9 @@ static void time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
             o->end_ns = end;
         }
     }
-    range->interval_ns = fmax(interval, fmax(alu, bus));
-    range->latency_ns = fmax(latency, fmax(alu, bus));
+    range->shared_ns = fmax(alu, bus);
+    range->interval_ns = fmax(interval, range->shared_ns);
+    range->latency_ns = fmax(latency, range->shared_ns);
 }
 
 static void time_sequential(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks,

@@ -113,6 +113,8 @@ struct cim_cc_plan {
     double alu_ops_per_ns; /* digital operators */
     cim_cc_node *nodes;
     uint32_t n_nodes;
+    double *spill_bits; /* per node: what a cut before it moves off-chip and back, because the
+                           global buffer cannot hold what later operators still read */
     uint32_t *node_of; /* per operator: its last part, UINT32_MAX for others */
     double *digital_ns; /* per operator: busy time of digital operators, 0 for others */
     cim_cc_op_plan *ops;
@@ -149,6 +151,7 @@ typedef struct cim_cc_range {
     uint32_t first, end;           /* nodes */
     cim_cc_op_id first_op, end_op; /* operators */
     double latency_ns, interval_ns;
+    double shared_ns; /* work of resources that all operators share; pipelined only */
     double bound_ns; /* lower bound of the latency over all duplications, 0 when not computed */
 } cim_cc_range;
 
@@ -174,8 +177,11 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
 void cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks, bool record);
 /** Pass segment: fills segments, picks, operator times. */
 bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
-/** Dynamic events and energy of one operator and inference, weights' programming not included. */
+/** Dynamic events of one operator and inference, weights' programming not included. */
 void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double events[CIM_COST_N_EVENTS]);
+/** Events before a segment of several: programming its weights and bringing them in, and what
+ *  spills at the cut. */
+void cim_cc_count_reload(const cim_cc_plan *plan, uint32_t segment, double events[CIM_COST_N_EVENTS]);
 /** Events of the run, energy by kind, utilisation, metrics. */
 void cim_cc_pass_count(cim_cc_context *cx);
 cim_status cim_cc_pass_power(cim_cc_context *cx);

@@ -1,18 +1,29 @@
 /* Pass power: peak power is the largest sum over time of what is active, not of what is there.
  *
- * An operator draws its dynamic energy over its busy time while it is active; programming a segment
- * draws its energy over the reload; leakage is always there. Intervals are swept in order of time.
- * An operator that waits for inputs draws in bursts: the full-rate power is what counts. */
+ * A crossbar operator fires all its copies together whenever its inputs are there: it counts with
+ * the power of its full rate from its start to its end, also while it waits between rows. A digital
+ * operator streams with its producers on shared ALUs: it counts with its mean power over its time.
+ * Programming a segment draws its energy over the reload; leakage is always there. What takes no
+ * time (an unlimited resource) draws its energy with what runs next. Intervals are swept in order of
+ * time. sched/README.md, "Peak power". */
 #include "sched/plan_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Something that draws power for a while: an operator, or a segment's reload. */
+typedef struct draw {
+    double from_ns, to_ns;
+    double pj[CIM_COST_N_KINDS]; /* over its time at the power it counts with */
+    double mw;
+    double over_ns; /* pj / over_ns = mw */
+} draw;
+
 typedef struct power_edge {
     double at_ns;
-    double mw;    /* signed change */
-    uint32_t who; /* operator, or n_ops + segment for a reload */
+    double mw; /* signed change */
+    uint32_t who;
 } power_edge;
 
 static int by_time(const void *a, const void *b)
@@ -25,73 +36,108 @@ static int by_time(const void *a, const void *b)
     return x->who < y->who ? -1 : x->who > y->who;
 }
 
-static void add_interval(power_edge *edges, uint32_t *n, double from, double to, double mw,
-                         uint32_t who)
+static void add_energy(const cim_cc_plan *plan, const double *ev, draw *d)
 {
-    if (!(mw > 0.0) || !(to > from))
-        return;
-    edges[(*n)++] = (power_edge){.at_ns = from, .mw = mw, .who = who};
-    edges[(*n)++] = (power_edge){.at_ns = to, .mw = -mw, .who = who};
+    double pj[CIM_COST_N_KINDS];
+    cim_cost_energy(&plan->chip, ev, 0.0, pj);
+    for (int k = 0; k < CIM_COST_N_KINDS; k++)
+        d->pj[k] += pj[k];
 }
 
-static double op_mw(const cim_cc_plan *plan, cim_cc_op_id id)
+/* Energy that has found no time yet goes to the next one that has. */
+static void settle(draw *d, draw *carry)
+{
+    if (!(d->over_ns > 0.0)) {
+        for (int k = 0; k < CIM_COST_N_KINDS; k++)
+            carry->pj[k] += d->pj[k];
+        return;
+    }
+    double sum = 0.0;
+    for (int k = 0; k < CIM_COST_N_KINDS; k++) {
+        d->pj[k] += carry->pj[k];
+        carry->pj[k] = 0.0;
+        sum += d->pj[k];
+    }
+    d->mw = sum / d->over_ns;
+}
+
+static void draw_of_op(const cim_cc_plan *plan, cim_cc_op_id id, draw *d)
 {
     const cim_cc_op_plan *o = &plan->ops[id];
-    double busy = o->stage_ns;
-    if (plan->node_of[id] != UINT32_MAX)
-        busy -= plan->nodes[plan->node_of[id]].fill_ns;
-    busy = fmin(busy, o->end_ns - o->start_ns);
-    return busy > 0.0 ? o->energy_pj / busy : 0.0;
-}
-
-static double reload_mw(const cim_cc_plan *plan, uint32_t segment)
-{
-    const cim_cc_segment *s = &plan->segments[segment];
-    return s->reload_ns > 0.0 ? s->write_pj / s->reload_ns : 0.0;
-}
-
-/* What was active at the peak, by kind; the small difference that rounding leaves goes nowhere:
- * the total is the sum of the rows. */
-static void peak_rows(cim_cc_plan *plan, const uint8_t *active)
-{
-    double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
-    memset(plan->peak_mw, 0, sizeof plan->peak_mw);
-    for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
-        if (!active[i] || !(plan->ops[i].energy_pj > 0.0))
-            continue;
-        cim_cc_count_op(plan, i, ev);
-        cim_cost_energy(&plan->chip, ev, 0.0, pj);
-        double per_pj = op_mw(plan, i) / plan->ops[i].energy_pj;
-        for (int k = 0; k < CIM_COST_N_KINDS; k++)
-            plan->peak_mw[k] += pj[k] * per_pj;
+    double ev[CIM_COST_N_EVENTS];
+    d->from_ns = o->start_ns;
+    d->to_ns = o->end_ns;
+    d->over_ns = o->end_ns - o->start_ns;
+    if (plan->node_of[id] != UINT32_MAX) {
+        const cim_cc_node *n = &plan->nodes[plan->node_of[id]];
+        double busy = o->stage_ns - n->fill_ns * n->n_parts;
+        if (busy > 0.0)
+            d->over_ns = fmin(d->over_ns, busy);
     }
-    for (uint32_t s = 0; s < plan->n_segments; s++)
-        if (active[plan->graph->n_ops + s])
-            plan->peak_mw[CIM_COST_CROSSBAR_WRITE] += reload_mw(plan, s);
+    cim_cc_count_op(plan, id, ev);
+    add_energy(plan, ev, d);
+}
+
+/* The rows of the breakdown at the moment of the peak; the total is their sum. */
+static void peak_rows(cim_cc_plan *plan, const draw *draws, uint32_t n, const uint8_t *active)
+{
+    for (uint32_t i = 0; i < n; i++)
+        for (int k = 0; active[i] && k < CIM_COST_N_KINDS; k++)
+            plan->peak_mw[k] += draws[i].pj[k] / draws[i].over_ns;
     plan->peak_mw[CIM_COST_LEAKAGE] += plan->chip.leakage_mw;
     plan->peak_total_mw = 0.0;
     for (int k = 0; k < CIM_COST_N_KINDS; k++)
         plan->peak_total_mw += plan->peak_mw[k];
 }
 
+static uint32_t collect(const cim_cc_plan *plan, draw *draws)
+{
+    uint32_t n = 0;
+    double ev[CIM_COST_N_EVENTS];
+    draw carry = {0};
+    for (uint32_t s = 0; s < plan->n_segments; s++) {
+        const cim_cc_segment *seg = &plan->segments[s];
+        draw *reload = &draws[n++];
+        reload->from_ns = seg->start_ns - seg->reload_ns;
+        reload->to_ns = seg->start_ns;
+        reload->over_ns = seg->reload_ns;
+        cim_cc_count_reload(plan, s, ev);
+        add_energy(plan, ev, reload);
+        settle(reload, &carry);
+        for (cim_cc_op_id id = seg->first_op; id < seg->end_op; id++) {
+            if (plan->ops[id].segment != s)
+                continue; /* a part of an operator that ends in a later segment */
+            draw_of_op(plan, id, &draws[n]);
+            settle(&draws[n++], &carry);
+        }
+    }
+    /* what came after the last that took time */
+    for (uint32_t i = n; i-- > 0;)
+        if (draws[i].over_ns > 0.0) {
+            settle(&draws[i], &carry);
+            break;
+        }
+    return n;
+}
+
 cim_status cim_cc_pass_power(cim_cc_context *cx)
 {
     cim_cc_plan *plan = cx->plan;
-    uint32_t n_ops = plan->graph->n_ops, n = 0;
-    power_edge *edges = cim_arena_take(cx->ar, 2 * ((size_t)n_ops + plan->n_segments),
-                                       sizeof *edges);
-    uint8_t *active = cim_arena_alloc(cx->ar, (size_t)n_ops + plan->n_segments, 1);
-    if (!edges || !active)
+    size_t cap = (size_t)plan->graph->n_ops + plan->n_segments;
+    draw *draws = cim_arena_alloc(cx->ar, cap, sizeof *draws);
+    power_edge *edges = cim_arena_take(cx->ar, 2 * cap, sizeof *edges);
+    uint8_t *active = cim_arena_alloc(cx->ar, cap, 1);
+    if (!draws || !edges || !active)
         return CIM_E_NOMEM;
-    for (uint32_t i = 0; i < n_ops; i++)
-        add_interval(edges, &n, plan->ops[i].start_ns, plan->ops[i].end_ns, op_mw(plan, i), i);
-    for (uint32_t s = 0; s < plan->n_segments; s++) {
-        const cim_cc_segment *seg = &plan->segments[s];
-        add_interval(edges, &n, seg->start_ns - seg->reload_ns, seg->start_ns, reload_mw(plan, s),
-                     n_ops + s);
+    uint32_t n_draws = collect(plan, draws), n = 0;
+    for (uint32_t i = 0; i < n_draws; i++) {
+        if (!(draws[i].mw > 0.0))
+            continue;
+        edges[n++] = (power_edge){.at_ns = draws[i].from_ns, .mw = draws[i].mw, .who = i};
+        edges[n++] = (power_edge){.at_ns = draws[i].to_ns, .mw = -draws[i].mw, .who = i};
     }
     qsort(edges, n, sizeof *edges, by_time);
-    double now = 0.0, best = -1.0;
+    double now = 0.0, best = 0.0;
     uint32_t best_at = 0;
     for (uint32_t i = 0; i < n; i++) {
         now += edges[i].mw;
@@ -103,6 +149,6 @@ cim_status cim_cc_pass_power(cim_cc_context *cx)
     for (uint32_t i = 0; n && i <= best_at; i++)
         active[edges[i].who] = edges[i].mw > 0.0;
     plan->peak_at_ns = n ? edges[best_at].at_ns : 0.0;
-    peak_rows(plan, active);
+    peak_rows(plan, draws, n_draws, active);
     return CIM_OK;
 }

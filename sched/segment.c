@@ -17,6 +17,7 @@ typedef struct prefix {
     double *bits;      /* sum of write_bits */
     int64_t *units;    /* one copy of everything */
     double *digital;   /* digital time up to the node's operator (sequential only) */
+    const double *spill; /* of a cut before the node */
 } prefix;
 
 typedef struct cuts {
@@ -69,6 +70,7 @@ static double bound_ns(const cim_cc_plan *plan, const prefix *p, uint32_t a, uin
 {
     double budget = (double)plan->budget, reload = (p->bits[b] - p->bits[a]) /
                                                    plan->chip.offchip_bits_per_ns;
+    reload += p->spill[a] / plan->chip.offchip_bits_per_ns;
     double batch = (double)plan->arch.workload.batch;
     bool duplicates = plan->arch.schedule.level >= CIM_HW_LEVEL_CG;
     if (!duplicates)
@@ -232,6 +234,7 @@ bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status)
         *status = CIM_E_NOMEM;
         return false;
     }
+    c.sums.spill = plan->spill_bits;
     prefix_fill(plan, &c.sums);
     bool fits = c.sums.units[plan->n_nodes] <= plan->budget;
     bool stays = plan->arch.device.type != CIM_HW_DEVICE_SRAM;
