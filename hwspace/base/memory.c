@@ -6,6 +6,15 @@
 
 static unsigned long fail_after;
 
+/* One allocation of a tebibyte is a size gone wrong: refused here, before any allocator (or its
+ * sanitizer) is asked. */
+#define MAX_BYTES ((size_t)1 << 40)
+
+static int too_large(size_t n, size_t size)
+{
+    return size > 0 && n > MAX_BYTES / size;
+}
+
 static int injected_failure(void)
 {
     if (fail_after == 0)
@@ -23,14 +32,14 @@ void cim_alloc_fail_after(unsigned long n)
 
 void *cim_alloc(size_t n, size_t size)
 {
-    if (injected_failure())
+    if (injected_failure() || too_large(n, size))
         return NULL;
     return calloc(n ? n : 1, size ? size : 1);
 }
 
 void *cim_realloc(void *p, size_t n, size_t size)
 {
-    if (injected_failure() || (size && n > SIZE_MAX / size))
+    if (injected_failure() || too_large(n, size))
         return NULL;
     size_t bytes = n * size;
     return realloc(p, bytes ? bytes : 1);
