@@ -147,19 +147,24 @@ static void cover_add(cover *c, double x, double y)
     c->n = c->n + 1 - (end - first);
 }
 
-/* Volume in three objectives that p adds to a set sorted by z, no member of which covers p. */
+/* Volume in three objectives that p adds to a set sorted by z; 0 when a member covers p. */
 static double contribution_3(const double *set, size_t n, const double *p, const double *ref,
                              const level *scratch)
 {
     cover c = {scratch->step_x, scratch->step_y, 0, (ref[0] - p[0]) * (ref[1] - p[1]),
                ref[0], ref[1]};
     double volume = 0, z = p[2];
-    for (size_t i = 0; i < n; i++) {
+    size_t i = 0;
+    for (; i < n && set[3 * i + 2] <= z; i++) {
         const double *q = set + 3 * i;
-        if (q[2] > z) {
-            volume += c.area * (q[2] - z);
-            z = q[2];
-        }
+        if (q[0] <= p[0] && q[1] <= p[1])
+            return 0;
+        cover_add(&c, q[0] > p[0] ? q[0] : p[0], q[1] > p[1] ? q[1] : p[1]);
+    }
+    for (; i < n; i++) {
+        const double *q = set + 3 * i;
+        volume += c.area * (q[2] - z);
+        z = q[2];
         cover_add(&c, q[0] > p[0] ? q[0] : p[0], q[1] > p[1] ? q[1] : p[1]);
     }
     return volume + c.area * (ref[2] - z);
@@ -197,10 +202,10 @@ static double contribution_m(hypervolume *h, const double *set, size_t n, size_t
     return box - volume_of(h, clipped, kept, m);
 }
 
-/* Whether a member of the set is nowhere worse than p in d objectives. */
+/* Whether a member of a set sorted by its last objective is nowhere worse than p. */
 static bool set_covers(const double *set, size_t n, size_t d, const double *p)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && set[d * i + d - 1] <= p[d - 1]; i++) {
         size_t k = 0;
         while (k < d && set[d * i + k] <= p[k])
             k++;
@@ -210,28 +215,27 @@ static bool set_covers(const double *set, size_t n, size_t d, const double *p)
     return false;
 }
 
-/* Replace what p covers by p; the set stays sorted by its last objective. */
+/* Put p, which no member covers, in its place and drop the members it covers; they come later. */
 static void set_insert(double *set, size_t *n, size_t d, const double *p)
 {
-    size_t kept = 0, place = SIZE_MAX;
-    for (size_t i = 0; i < *n; i++) {
-        const double *q = set + d * i;
+    size_t place = *n, kept = 0;
+    while (place > 0 && set[d * (place - 1) + d - 1] >= p[d - 1])
+        place--;
+    double *tail = set + d * place;
+    for (size_t i = 0; i < *n - place; i++) {
+        const double *q = tail + d * i;
         size_t k = 0;
         while (k < d && p[k] <= q[k])
             k++;
         if (k == d)
             continue;
-        if (place == SIZE_MAX && q[d - 1] > p[d - 1])
-            place = kept;
         if (kept != i)
-            memcpy(set + d * kept, q, d * sizeof *q);
+            memcpy(tail + d * kept, q, d * sizeof *q);
         kept++;
     }
-    if (place == SIZE_MAX)
-        place = kept;
-    memmove(set + d * (place + 1), set + d * place, (kept - place) * d * sizeof *set);
-    memcpy(set + d * place, p, d * sizeof *p);
-    *n = kept + 1;
+    memmove(tail + d, tail, kept * d * sizeof *tail);
+    memcpy(tail, p, d * sizeof *p);
+    *n = place + kept + 1;
 }
 
 static double sweep_m(hypervolume *h, const double *points, size_t n, size_t m)
@@ -244,9 +248,13 @@ static double sweep_m(hypervolume *h, const double *points, size_t n, size_t m)
     for (size_t i = 0; i < n && h->status == CIM_OK; i++) {
         const double *p = points + m * (size_t)l->order[i];
         double next = i + 1 < n ? points[m * (size_t)l->order[i + 1] + d] : h->ref[d];
-        if (!set_covers(l->set, size, d, p)) {
-            volume += d == 3 ? contribution_3(l->set, size, p, h->ref, l)
-                             : contribution_m(h, l->set, size, d, p, l->clipped);
+        double added = 0;
+        if (d == 3)
+            added = contribution_3(l->set, size, p, h->ref, l);
+        else if (!set_covers(l->set, size, d, p))
+            added = contribution_m(h, l->set, size, d, p, l->clipped);
+        if (added > 0) { /* who adds nothing (rounding aside) takes nothing from later ones either */
+            volume += added;
             set_insert(l->set, &size, d, p);
         }
         total += volume * (next - p[d]);
