@@ -51,7 +51,7 @@ static cim_status resolve_parts(cim_cost_library *lib, cim_err *err)
 
 static cim_status resolve(cim_cost_library *lib, cim_err *err)
 {
-    if (!lib->n_nodes || !lib->n_adc || !lib->has_sram || lib->periphery != 0x7FU)
+    if (!lib->n_nodes || !lib->n_adc || !lib->has_sram || lib->periphery != 0xFFU)
         return cim_err_set(err, CIM_E_INPUT, "component library",
                            "a section is missing: scaling, devices, adc_models, buffers and every "
                            "entry of periphery are needed");
@@ -68,6 +68,7 @@ static cim_status resolve(cim_cost_library *lib, cim_err *err)
     CIM_TRY(check_origin(lib, &lib->dac.at, "dac", err));
     CIM_TRY(check_origin(lib, &lib->sample_hold.at, "sample_hold", err));
     CIM_TRY(check_origin(lib, &lib->digital.at, "digital_cell", err));
+    CIM_TRY(check_origin(lib, &lib->wordline.at, "wordline", err));
     CIM_TRY(check_origin(lib, &lib->alu.at, "alu", err));
     CIM_TRY(check_origin(lib, &lib->router.at, "router", err));
     for (int i = 0; i < lib->wire.n; i++)

@@ -43,6 +43,7 @@ typedef enum cost_scaling {
 typedef struct cost_device {
     bool present;
     cost_scaling scaling;
+    bool wordline; /* driven by plain wordlines instead of the analog driver "dac" */
     cost_scale at, leak_at; /* where the values were published */
     double max_bits;
     double cell_f2;
@@ -101,8 +102,13 @@ typedef struct cost_unit { /* dac, sample-and-hold */
 
 typedef struct cost_digital {
     cost_scale at;
-    double gate_pj, gate_um2, gate_ns, adder_pj, adder_um2, adders, activity, wordline_pj;
+    double gate_pj, gate_um2, gate_ns, adder_pj, adder_um2, adders, activity;
 } cost_digital;
+
+typedef struct cost_wordline {
+    cost_scale at;
+    double cell_pj, bit_pj; /* per cell driven; per input bit where there is more than one */
+} cost_wordline;
 
 typedef struct cost_alu {
     cost_scale at;
@@ -176,6 +182,7 @@ struct cim_cost_library {
     cost_buffer_model sram;
     unsigned periphery; /* bits: which of the following were read */
     cost_unit dac, sample_hold;
+    cost_wordline wordline;
     cost_digital digital;
     cost_alu alu;
     cost_wire wire;

@@ -86,11 +86,17 @@ static cim_status read_device(const cim_json *doc, const cim_json_node *e, cost_
         "source",         "technology",   "supply",         "scaling",         "bits_per_cell_max",
         "cell_area",      "read_energy",  "read_time",      "read_time_rows",  "write_energy",
         "write_time",     "leakage",      "leakage_technology", "leakage_supply", "endurance",
-        "resistance_on",  "resistance_off", "variation"};
+        "resistance_on",  "resistance_off", "variation",  "driver"};
+    static const char *const drivers[] = {"dac", "wordline"};
+    const cim_json_node *driver;
+    int word = 0;
     CIM_TRY(cost_read_source(doc, e, err));
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     CIM_TRY(cost_read_origin(doc, e, &d->at, err));
     CIM_TRY(read_scaling_word(doc, e, &d->scaling, err));
+    CIM_TRY(cost_member(doc, e, "driver", &driver, err));
+    CIM_TRY(cim_json_choice(doc, driver, drivers, COUNT(drivers), &word, err));
+    d->wordline = word == 1;
     d->leak_at = d->at;
     const cost_quantity q[] = {
         {"bits_per_cell_max", COST_DIM_BITS, COST_POSITIVE, &d->max_bits},
@@ -422,7 +428,7 @@ static cim_status read_digital(const cim_json *doc, const cim_json_node *e, cost
     static const char *const keys[] = {"source",       "technology",   "supply",
                                        "gate_energy",  "gate_area",    "gate_delay",
                                        "adder_energy", "adder_area",   "adders_per_cell",
-                                       "activity",     "wordline_energy"};
+                                       "activity"};
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     CIM_TRY(cost_read_origin(doc, e, &d->at, err));
     const cost_quantity q[] = {
@@ -433,7 +439,20 @@ static cim_status read_digital(const cim_json *doc, const cim_json_node *e, cost
         {"adder_area", COST_DIM_AREA, 0, &d->adder_um2},
         {"adders_per_cell", COST_DIM_ONE, 0, &d->adders},
         {"activity", COST_DIM_ONE, 0, &d->activity},
-        {"wordline_energy", COST_DIM_ENERGY, 0, &d->wordline_pj},
+    };
+    return cost_read_values(doc, e, q, COUNT(q), err);
+}
+
+static cim_status read_wordline(const cim_json *doc, const cim_json_node *e, cost_wordline *w,
+                                cim_err *err)
+{
+    static const char *const keys[] = {"source", "technology", "supply", "energy_per_cell",
+                                       "energy_per_bit"};
+    CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
+    CIM_TRY(cost_read_origin(doc, e, &w->at, err));
+    const cost_quantity q[] = {
+        {"energy_per_cell", COST_DIM_ENERGY, 0, &w->cell_pj},
+        {"energy_per_bit", COST_DIM_ENERGY, 0, &w->bit_pj},
     };
     return cost_read_values(doc, e, q, COUNT(q), err);
 }
@@ -517,7 +536,7 @@ static cim_status read_periphery(cim_cost_library *lib, const cim_json *doc,
                                  const cim_json_node *node, cim_err *err)
 {
     static const char *const names[] = {"dac",  "sample_hold", "digital_cell", "alu",
-                                        "wire", "router",      "offchip"};
+                                        "wire", "router",      "offchip",      "wordline"};
     CIM_TRY(cim_json_expect(doc, node, CIM_JSON_OBJECT, err));
     CIM_TRY(cim_json_known_keys(doc, node, names, COUNT(names), err));
     for (const cim_json_node *e = cim_json_first(node); e; e = cim_json_next(e)) {
@@ -533,7 +552,8 @@ static cim_status read_periphery(cim_cost_library *lib, const cim_json *doc,
         case 3: st = read_alu(doc, e, &lib->alu, err); break;
         case 4: st = read_wire(doc, e, &lib->wire, err); break;
         case 5: st = read_router(doc, e, &lib->router, err); break;
-        default: st = read_offchip(doc, e, &lib->offchip, err); break;
+        case 6: st = read_offchip(doc, e, &lib->offchip, err); break;
+        default: st = read_wordline(doc, e, &lib->wordline, err); break;
         }
         CIM_TRY(st);
         lib->periphery |= 1U << which;

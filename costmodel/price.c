@@ -63,8 +63,6 @@ static void price_cells(cost_pricing *p)
         read = (g->gate_pj + g->adders * g->adder_pj) * g->activity * e * bits +
                (logic ? 0 : d->read_pj);
         cell += (g->gate_um2 + g->adders * g->adder_um2) * p->here.area / g->at.area * bits;
-        out->own_unit_pj[CIM_HW_TIER_CROSSBAR][CIM_EV_DAC] +=
-            g->wordline_pj * e * (double)(x->cols * x->dac_bits);
     }
     double cells = (double)x->rows * (double)x->cols;
     out->own_unit_pj[CIM_HW_TIER_CROSSBAR][CIM_EV_CELL_READ] += read;
@@ -76,6 +74,32 @@ static void price_cells(cost_pricing *p)
         out->notes |= CIM_COST_NOTE_CELL_BITS;
 }
 
+/* Inputs: an analog driver per row, or plain wordlines (digital CIM, charge-domain SRAM). */
+static void price_drivers(cost_pricing *p)
+{
+    const cim_hw_crossbar *x = &p->arch->crossbar;
+    const cim_hw_tier t = CIM_HW_TIER_CROSSBAR;
+    cim_cost_chip *out = p->out;
+    if (p->replaced & (1U << COST_SLOT_DAC))
+        return;
+    if (x->adcs == 0 || p->lib->device[p->arch->device.type].wordline) {
+        const cost_wordline *w = &p->lib->wordline;
+        double bits = (double)x->dac_bits, pj = (double)x->cols * w->cell_pj;
+        if (x->adcs == 0)
+            pj *= bits; /* bit-parallel inputs have a line each */
+        else if (bits > 1)
+            pj += bits * w->bit_pj;
+        out->own_unit_pj[t][CIM_EV_DAC] += pj * p->here.energy / w->at.energy;
+        return;
+    }
+    const cost_unit *dac = &p->lib->dac;
+    double grow = pow(dac->factor_per_bit, (double)(x->dac_bits - 1)), rows = (double)x->rows;
+    out->own_unit_pj[t][CIM_EV_DAC] += dac->pj * grow * p->here.energy / dac->at.energy;
+    out->own_area_um2[t][CIM_COST_DAC] += rows * dac->um2 * grow * p->here.area / dac->at.area;
+    out->own_leak_mw[t][CIM_COST_DAC] +=
+        rows * dac->leak_mw * grow * p->here.leakage / dac->at.leakage;
+}
+
 static void price_converters(cost_pricing *p, const cost_adc *adc)
 {
     const cim_hw_crossbar *x = &p->arch->crossbar;
@@ -83,15 +107,8 @@ static void price_converters(cost_pricing *p, const cost_adc *adc)
     if (x->adcs == 0)
         return;
     const cim_hw_tier t = CIM_HW_TIER_CROSSBAR;
-    const cost_unit *dac = &p->lib->dac, *sh = &p->lib->sample_hold;
-    double grow = pow(dac->factor_per_bit, (double)(x->dac_bits - 1));
-    double rows = (double)x->rows, cols = (double)x->cols;
-    if (!(p->replaced & (1U << COST_SLOT_DAC))) {
-        out->own_unit_pj[t][CIM_EV_DAC] += dac->pj * grow * p->here.energy / dac->at.energy;
-        out->own_area_um2[t][CIM_COST_DAC] += rows * dac->um2 * grow * p->here.area / dac->at.area;
-        out->own_leak_mw[t][CIM_COST_DAC] +=
-            rows * dac->leak_mw * grow * p->here.leakage / dac->at.leakage;
-    }
+    const cost_unit *sh = &p->lib->sample_hold;
+    double cols = (double)x->cols;
     out->own_unit_pj[t][CIM_EV_ADC] += adc->pj;
     out->own_area_um2[t][CIM_COST_ADC] += (double)x->adcs * adc->um2;
     out->own_leak_mw[t][CIM_COST_ADC] += (double)x->adcs * adc->leak_mw;
@@ -420,6 +437,7 @@ bool cim_cost_chip_price(const cim_cost_library *lib, const cim_hw_arch *arch, c
     if (!cost_price_parts(&p, reason, size))
         return false;
     price_cells(&p);
+    price_drivers(&p);
     price_converters(&p, &adc);
     price_buffers(&p);
     price_alus(&p);
