@@ -16,7 +16,7 @@
 
 /* Rounds beyond ROUNDS only tighten the bound of a plan that someone looks at: the copies are the
  * same as in a search. */
-enum { ROUNDS = 10, ROUNDS_QUICK = 2, ROUNDS_BOUND = 60 };
+enum { ROUNDS = 4, ROUNDS_QUICK = 2, ROUNDS_BOUND = 60 };
 /* Every operator keeps a little weight so that units no path asks for are still used. */
 static const double least_share = 0.01;
 

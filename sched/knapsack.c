@@ -68,9 +68,10 @@ static int64_t weight_at(const cim_cc_class *classes, const relaxation *rx, doub
     return w;
 }
 
-/* Smallest multiplier (to bisection accuracy) whose relaxed solution keeps the budget. Any
+/* Smallest multiplier (to a relative accuracy) whose relaxed solution keeps the budget. Any
  * multiplier gives a valid bound, so accuracy only affects how tight it is. */
-static double find_lambda(const cim_cc_class *classes, const relaxation *rx, int64_t budget)
+static double find_lambda(const cim_cc_class *classes, const relaxation *rx, int64_t budget,
+                          double accuracy)
 {
     if (weight_at(classes, rx, 0.0) <= budget)
         return 0.0;
@@ -83,12 +84,17 @@ static double find_lambda(const cim_cc_class *classes, const relaxation *rx, int
         }
     }
     lo *= 0.5; /* at lo everything would be bought: not feasible; at hi nothing: feasible */
-    for (int step = 0; step < 40 && hi > lo * (1 + 1e-9); step++) {
+    while (hi > lo * (1 + accuracy)) {
         double mid = sqrt(lo) * sqrt(hi);
-        if (weight_at(classes, rx, mid) <= budget)
+        int64_t weight = weight_at(classes, rx, mid);
+        if (mid <= lo || mid >= hi)
+            break;
+        if (weight <= budget)
             hi = mid;
         else
             lo = mid;
+        if (weight == budget)
+            break;
     }
     return hi;
 }
@@ -126,8 +132,8 @@ static void greedy_fill(const cim_cc_class *classes, relaxation *rx, int64_t sla
     }
 }
 
-static cim_status relax(const cim_cc_class *classes, uint32_t n, int64_t budget, cim_arena *ar,
-                        relaxation *rx, bool *fits)
+static cim_status relax(const cim_cc_class *classes, uint32_t n, int64_t budget, double accuracy,
+                        cim_arena *ar, relaxation *rx, bool *fits)
 {
     int64_t lightest = 0;
     for (uint32_t i = 0; i < n; i++)
@@ -144,7 +150,7 @@ static cim_status relax(const cim_cc_class *classes, uint32_t n, int64_t budget,
     for (uint32_t i = 0; i < n; i++)
         if (!hull_build(&classes[i], &rx->hulls[i], ar))
             return CIM_E_NOMEM;
-    rx->lambda = find_lambda(classes, rx, budget);
+    rx->lambda = find_lambda(classes, rx, budget, accuracy);
     int64_t weight = 0;
     double dual = 0.0;
     for (uint32_t i = 0; i < n; i++) {
@@ -166,7 +172,7 @@ cim_status cim_cc_knapsack_greedy(const cim_cc_class *classes, uint32_t n, int64
                                   cim_arena *ar, uint32_t *pick, double *lower_bound, bool *fits)
 {
     relaxation rx = {0};
-    CIM_TRY(relax(classes, n, budget, ar, &rx, fits));
+    CIM_TRY(relax(classes, n, budget, 1e-4, ar, &rx, fits));
     if (*fits) {
         memcpy(pick, rx.pick, n * sizeof *pick);
         *lower_bound = rx.lower_bound;
@@ -319,7 +325,7 @@ cim_status cim_cc_knapsack_min_sum(const cim_cc_class *classes, uint32_t n, int6
                                    cim_arena *ar, uint32_t *pick, bool *fits)
 {
     relaxation rx = {0};
-    CIM_TRY(relax(classes, n, budget, ar, &rx, fits));
+    CIM_TRY(relax(classes, n, budget, 1e-9, ar, &rx, fits));
     if (!*fits)
         return CIM_OK;
     memcpy(pick, rx.pick, n * sizeof *pick);
