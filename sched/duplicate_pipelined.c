@@ -8,7 +8,8 @@
  * the average of the critical paths so far with a knapsack, the schedule answers with the critical
  * path of those copies. The best schedule seen is kept. An average of paths never exceeds the
  * largest, so the knapsack's optimum over it bounds the latency of every duplication from below:
- * the gap is known. Start: least bottleneck, then fill under a few bottleneck limits. */
+ * the gap is known. Start: least bottleneck, then fill under a few bottleneck limits. End: exchanges
+ * of units between two operators while they help. */
 #include "sched/plan_internal.h"
 
 #include <math.h>
@@ -160,6 +161,120 @@ static cim_status start(cim_cc_context *cx, cim_cc_range *r, game *g, double bot
     return CIM_OK;
 }
 
+/* ---- polish: exchange units between two operators ------------------------------------------------ */
+
+enum { POLISH_STEPS = 20000, POLISH_TRIALS = 200 }; /* timed steps and trials, at most */
+
+typedef struct exchange {
+    uint32_t up, down; /* nodes; down = up when the spare units suffice */
+    uint32_t down_pick;
+} exchange;
+
+static double stage_of(const cim_cc_plan *plan, uint32_t node, uint32_t pick)
+{
+    return plan->nodes[node].choices[pick].cost;
+}
+
+static int64_t weight_of(const cim_cc_plan *plan, uint32_t node, uint32_t pick)
+{
+    return plan->nodes[node].choices[pick].weight;
+}
+
+/* The operator that gives up `need` units with the least harm to the critical path. */
+static bool find_donor(const cim_cc_context *cx, const cim_cc_range *r, const game *g,
+                       const uint32_t *picks, int64_t need, exchange *x)
+{
+    double least = INFINITY;
+    for (uint32_t d = r->first; d < r->end; d++) {
+        if (d == x->up || picks[d] == 0)
+            continue;
+        uint32_t q = picks[d];
+        while (q > 0 && weight_of(cx->plan, d, picks[d]) - weight_of(cx->plan, d, q) < need)
+            q--;
+        if (weight_of(cx->plan, d, picks[d]) - weight_of(cx->plan, d, q) < need)
+            continue;
+        double lost = stage_of(cx->plan, d, q) - stage_of(cx->plan, d, picks[d]);
+        double harm = (g->path[d - r->first] + 1e-3) * lost;
+        if (harm < least) {
+            least = harm;
+            x->down = d;
+            x->down_pick = q;
+        }
+    }
+    return isfinite(least);
+}
+
+/* The untried step up that promises most per unit, paid from spare units or by a donor. */
+static bool find_exchange(const cim_cc_context *cx, const cim_cc_range *r, const game *g,
+                          const uint32_t *picks, int64_t spare, const uint8_t *tried, exchange *x)
+{
+    double best = 0.0;
+    for (uint32_t i = r->first; i < r->end; i++) {
+        if (tried[i - r->first] || picks[i] + 1 >= cx->plan->nodes[i].n_choices)
+            continue;
+        double gain = g->path[i - r->first] *
+                      (stage_of(cx->plan, i, picks[i]) - stage_of(cx->plan, i, picks[i] + 1));
+        if (gain > best) {
+            best = gain;
+            x->up = i;
+        }
+    }
+    if (!(best > 0.0))
+        return false;
+    int64_t need = weight_of(cx->plan, x->up, picks[x->up] + 1) -
+                   weight_of(cx->plan, x->up, picks[x->up]) - spare;
+    x->down = x->up;
+    if (need > 0 && !find_donor(cx, r, g, picks, need, x))
+        x->down = UINT32_MAX;
+    return true;
+}
+
+static void apply(const exchange *x, uint32_t *picks)
+{
+    picks[x->up]++;
+    if (x->down != x->up)
+        picks[x->down] = x->down_pick;
+}
+
+/* Hill climbing from the best copies known, bounded in work. */
+static cim_status polish(cim_cc_context *cx, cim_cc_range *r, game *g, bool writes, uint32_t *picks)
+{
+    cim_cc_plan *plan = cx->plan;
+    uint32_t n = r->end - r->first, steps = 1;
+    uint8_t *tried = cim_arena_alloc(cx->ar, n, 1);
+    if (!tried)
+        return CIM_E_NOMEM;
+    int64_t spare = plan->budget;
+    for (uint32_t i = r->first; i < r->end; i++)
+        spare -= weight_of(plan, i, picks[i]);
+    for (cim_cc_op_id id = r->first_op; id < r->end_op; id++)
+        steps += plan->prepared->stream[id].steps;
+    int trials = POLISH_STEPS / (int)(steps < POLISH_STEPS ? steps : POLISH_STEPS);
+    if (trials > POLISH_TRIALS)
+        trials = POLISH_TRIALS;
+    cim_cc_range_time(cx, r, picks, false);
+    cim_cc_critical_path(cx, r, picks, g->path, &g->path_constant);
+    exchange x = {0};
+    while (trials-- > 0 && find_exchange(cx, r, g, picks, spare, tried, &x)) {
+        tried[x.up - r->first] = 1;
+        if (x.down == UINT32_MAX)
+            continue;
+        memcpy(cx->trial + r->first, picks + r->first, n * sizeof *picks);
+        apply(&x, cx->trial);
+        cim_cc_range_time(cx, r, cx->trial, false);
+        double score = cim_cc_range_score(plan, r, writes, cx->trial);
+        if (!(score < g->best))
+            continue;
+        g->best = score;
+        for (uint32_t i = r->first; i < r->end; i++)
+            spare += weight_of(plan, i, picks[i]) - weight_of(plan, i, cx->trial[i]);
+        memcpy(picks + r->first, cx->trial + r->first, n * sizeof *picks);
+        cim_cc_critical_path(cx, r, picks, g->path, &g->path_constant);
+        memset(tried, 0, n);
+    }
+    return CIM_OK;
+}
+
 static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double ns_per_write_pj,
                        bool quick, game *g, uint32_t *picks)
 {
@@ -182,7 +297,7 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
                        k <= ROUNDS ? picks : NULL));
         learn(cx, r, g, cx->trial, 2.0 / (k + 2.0));
     }
-    return CIM_OK;
+    return quick ? CIM_OK : polish(cx, r, g, writes, picks);
 }
 
 cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool writes, bool quick,
