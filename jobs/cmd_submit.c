@@ -196,9 +196,9 @@ static cim_status write_file(const submission *s, const char *name, const cim_te
 {
     cim_text path;
     CIM_TRY(in_directory(s, name, &path, err));
-    cim_status status = content->failed ? no_memory(err)
-                                        : cim_file_write(path.s, cim_text_str(content), content->n,
-                                                         err);
+    cim_status status = content->failed
+                            ? no_memory(err)
+                            : cim_file_write(path.s, cim_text_str(content), content->n, err);
     cim_text_clear(&path);
     if (status == CIM_E_IO && err)
         err->code = CIM_E_INPUT; /* a directory the user named */

@@ -48,7 +48,8 @@ static void become(const char *const argv[], const int out[2], const int message
 /* Read both pipes until both are closed. */
 static void drain(int out_fd, cim_text *out, int messages_fd, cim_text *messages)
 {
-    struct pollfd fds[2] = {{.fd = out_fd, .events = POLLIN}, {.fd = messages_fd, .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = out_fd, .events = POLLIN},
+                            {.fd = messages_fd, .events = POLLIN}};
     cim_text *into[2] = {out, messages};
     while (fds[0].fd >= 0 || fds[1].fd >= 0) {
         if (poll(fds, 2, -1) < 0 && errno != EINTR)

@@ -168,10 +168,10 @@ static cim_status check_partition(const char *p, cim_err *err)
 /* Options the script sets itself; giving them twice would make it do something else than it says. */
 static cim_status check_extra(const char *option, cim_err *err)
 {
-    static const char *const taken[] = {"nodes",  "ntasks",    "time",    "partition",  "output",
-                                        "signal", "open-mode", "requeue", "no-requeue", "array",
-                                        "job-name", "wrap",    "chdir",   "parsable",   "test-only",
-                                        "hold",   "wait"};
+    static const char *const taken[] = {
+        "nodes",     "ntasks",   "time",       "partition", "output",   "signal",
+        "open-mode", "requeue",  "no-requeue", "array",     "job-name", "wrap",
+        "chdir",     "parsable", "test-only",  "hold",      "wait"};
     size_t n = strcspn(option + (strncmp(option, "--", 2) == 0 ? 2 : 0), "=");
     if (strncmp(option, "--", 2) != 0 || n == 0 || has_control(option) ||
         option[2 + strspn(option + 2, "abcdefghijklmnopqrstuvwxyz-")] != (option[2 + n] ? '=' : 0))

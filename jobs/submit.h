@@ -15,11 +15,11 @@ extern const cim_embedded_file cim_embedded_slurm[]; /* files of slurm/ ending i
 
 /** What a job script needs to know. All strings are borrowed; paths are absolute. */
 typedef struct cim_job_sbatch {
-    const char *name;      /* of the spec; any text */
-    const char *binary;    /* the cimdse program */
-    const char *directory; /* the result directory, also for script, spec copy and output */
-    const char *time;      /* as the user typed it, see cim_job_slurm_time() */
-    const char *partition; /* NULL: the cluster's default */
+    const char *name;         /* of the spec; any text */
+    const char *binary;       /* the cimdse program */
+    const char *directory;    /* the result directory, also for script, spec copy and output */
+    const char *time;         /* as the user typed it, see cim_job_slurm_time() */
+    const char *partition;    /* NULL: the cluster's default */
     const char *const *extra; /* further sbatch options, each "--name=value" or "--name" */
     size_t n_extra;
     long long nodes, ntasks;

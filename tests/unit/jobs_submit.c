@@ -80,8 +80,9 @@ static void lead_stays_inside(void **state)
 static void shell_reads_back(void **state)
 {
     (void)state;
-    static const char *const words[] = {"plain", "two words", "it's", "\"$HOME\" `id` \\ !", "'",
-                                        "a\nb", "-n", "\xc3\xa4*?[x]", ""};
+    static const char *const words[] = {"plain", "two words", "it's", "\"$HOME\" `id` \\ !",
+                                        "'",     "a\nb",      "-n",   "\xc3\xa4*?[x]",
+                                        ""};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         cim_text command, out, messages;
         cim_text_init(&command);
@@ -221,8 +222,8 @@ static void wrong_requests(void **state)
     j = good, j.directory = "/a\\b", refused(j, "-o", "backslash");
     j = good, j.directory = "/a\nb", refused(j, "-o", "control character");
     j = good, j.binary = "/a\nb", refused(j, "cimdse", "control character");
-    static const char *const bad[] = {"account=x", "-A", "--", "--=x", "--a\nb", "--x y",
-                                      "--Account=x"};
+    static const char *const bad[] = {"account=x", "-A",    "--",         "--=x",
+                                      "--a\nb",    "--x y", "--Account=x"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         j = good, j.extra = &bad[i], j.n_extra = 1, refused(j, "--sbatch", "one long option");
     static const char *const taken[] = {"--nodes=3", "--output=x", "--array=1-3", "--requeue",
