@@ -46,7 +46,7 @@ typedef struct cost_device {
     bool wordline; /* driven by plain wordlines instead of the analog driver "dac" */
     cost_scale at, leak_at; /* where the values were published */
     double max_bits;
-    double cell_f2;
+    double cell_f2, digital_f2; /* of an analog and of a digital CIM array */
     double read_pj, read_ns, read_rows;
     double write_pj, write_row_ns;
     double leak_mw; /* per cell */
@@ -102,7 +102,8 @@ typedef struct cost_unit { /* dac, sample-and-hold */
 
 typedef struct cost_digital {
     cost_scale at;
-    double gate_pj, gate_um2, gate_ns, adder_pj, adder_um2, adders, activity;
+    double gate_pj, gate_um2, gate_ns, adder_pj, adder_um2, adders;
+    double gate_activity, adder_activity, layout;
 } cost_digital;
 
 typedef struct cost_wordline {

@@ -86,7 +86,8 @@ static cim_status read_device(const cim_json *doc, const cim_json_node *e, cost_
         "source",         "technology",   "supply",         "scaling",         "bits_per_cell_max",
         "cell_area",      "read_energy",  "read_time",      "read_time_rows",  "write_energy",
         "write_time",     "leakage",      "leakage_technology", "leakage_supply", "endurance",
-        "resistance_on",  "resistance_off", "variation",  "driver"};
+        "resistance_on",  "resistance_off", "variation",  "driver",
+        "cell_area_digital"};
     static const char *const drivers[] = {"dac", "wordline"};
     const cim_json_node *driver;
     int word = 0;
@@ -101,6 +102,7 @@ static cim_status read_device(const cim_json *doc, const cim_json_node *e, cost_
     const cost_quantity q[] = {
         {"bits_per_cell_max", COST_DIM_BITS, COST_POSITIVE, &d->max_bits},
         {"cell_area", COST_DIM_FEATURES, COST_POSITIVE, &d->cell_f2},
+        {"cell_area_digital", COST_DIM_FEATURES, COST_POSITIVE | COST_OPTIONAL, &d->digital_f2},
         {"read_energy", COST_DIM_ENERGY, COST_POSITIVE, &d->read_pj},
         {"read_time", COST_DIM_TIME, COST_POSITIVE, &d->read_ns},
         {"read_time_rows", COST_DIM_ONE, COST_POSITIVE, &d->read_rows},
@@ -115,6 +117,8 @@ static cim_status read_device(const cim_json *doc, const cim_json_node *e, cost_
         {"variation", COST_DIM_ONE, 0, &d->variation},
     };
     CIM_TRY(cost_read_values(doc, e, q, COUNT(q), err));
+    if (!(d->digital_f2 > 0))
+        d->digital_f2 = d->cell_f2;
     if (d->r_on > 0 && d->r_off < d->r_on)
         return cim_json_error(doc, e, err, "resistance_off %g ohm is below resistance_on %g ohm",
                               d->r_off, d->r_on);
@@ -428,7 +432,7 @@ static cim_status read_digital(const cim_json *doc, const cim_json_node *e, cost
     static const char *const keys[] = {"source",       "technology",   "supply",
                                        "gate_energy",  "gate_area",    "gate_delay",
                                        "adder_energy", "adder_area",   "adders_per_cell",
-                                       "activity"};
+                                       "gate_activity", "adder_activity", "layout_factor"};
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     CIM_TRY(cost_read_origin(doc, e, &d->at, err));
     const cost_quantity q[] = {
@@ -438,7 +442,9 @@ static cim_status read_digital(const cim_json *doc, const cim_json_node *e, cost
         {"adder_energy", COST_DIM_ENERGY, 0, &d->adder_pj},
         {"adder_area", COST_DIM_AREA, 0, &d->adder_um2},
         {"adders_per_cell", COST_DIM_ONE, 0, &d->adders},
-        {"activity", COST_DIM_ONE, 0, &d->activity},
+        {"gate_activity", COST_DIM_ONE, 0, &d->gate_activity},
+        {"adder_activity", COST_DIM_ONE, 0, &d->adder_activity},
+        {"layout_factor", COST_DIM_ONE, COST_POSITIVE, &d->layout},
     };
     return cost_read_values(doc, e, q, COUNT(q), err);
 }

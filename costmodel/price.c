@@ -55,12 +55,13 @@ static void price_cells(cost_pricing *p)
     bool logic = d->scaling == COST_SCALE_LOGIC;
     double energy = logic ? p->here.energy / d->at.energy : 1;
     double nm = logic ? d->at.nm : p->here.nm;
-    double cell = d->cell_f2 * nm * nm * 1e-6 * (logic ? p->here.area / d->at.area : 1);
+    double cell = (x->adcs == 0 ? d->digital_f2 : d->cell_f2) * nm * nm * 1e-6 * (logic ? p->here.area / d->at.area : 1);
     double read = d->read_pj * energy;
     if (x->adcs == 0) { /* digital: a gate and its share of the adder tree beside every cell */
         double bits = (double)(x->dac_bits * p->arch->device.bits_per_cell);
         double e = p->here.energy / g->at.energy;
-        read = (g->gate_pj + g->adders * g->adder_pj) * g->activity * e * bits +
+        read = (g->gate_pj * g->gate_activity + g->adders * g->adder_pj * g->adder_activity) *
+                   g->layout * e * bits +
                (logic ? 0 : d->read_pj);
         cell += (g->gate_um2 + g->adders * g->adder_um2) * p->here.area / g->at.area * bits;
     }

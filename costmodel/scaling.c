@@ -2,7 +2,8 @@
 #include "costmodel/library.h"
 
 #include <math.h>
-#include <string.h>
+
+#define LEAKAGE_NM 32.0
 
 static double polynomial(const double *c, int n, double x)
 {
@@ -107,8 +108,13 @@ void cost_scaling_at(const cim_cost_library *lib, double nm, double v, cost_scal
     out->area = exp(a->log_area * (1 - t) + b->log_area * t);
     out->energy = exp(log(node_energy(a, v)) * (1 - t) + log(node_energy(b, v)) * t);
     out->delay = exp(node_log_delay(a, v) * (1 - t) + node_log_delay(b, v) * t);
-    /* Leakage is not in the source: constant current per area times supply. */
-    out->leakage = out->area * v;
+    /* Leakage is not in the source. Current per device: constant down to 32 nm (planar scaling
+     * raised the leakage of an area), in proportion to area below (high-k, FinFETs). */
+    double area32 = 0;
+    for (int i = 0; i < lib->n_nodes; i++)
+        if (lib->node[i].nm >= LEAKAGE_NM)
+            area32 = lib->node[i].area;
+    out->leakage = fmin(out->area, area32 > 0 ? area32 : out->area) * v;
 }
 
 void cost_scaling_supply(const cim_cost_library *lib, double nm, double *v_min, double *v_max)

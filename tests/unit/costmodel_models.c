@@ -236,7 +236,7 @@ static void test_sram_macro(void **state)
     price(&a, &c);
     near(c.unit_pj[CIM_EV_CELL_READ] * 2304, 9.7, 1e-3); /* Jia 2020, per column */
     near(c.unit_pj[CIM_EV_ADC], 1.79, .05);
-    near(c.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR], 2304 * 256 * 146 * .065 * .065,
+    near(c.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR], 2304 * 256 * 426 * .065 * .065,
          1e-6);
     a.supply_v = 1.2;
     price(&a, &c);
@@ -256,7 +256,7 @@ static void test_digital_macro(void **state)
     a.supply_v = .9;
     a.crossbar.adcs = 0;
     price(&a, &c);
-    near(c.unit_pj[CIM_EV_CELL_READ], (.567 + 1.25 * 3.402) * .5 * 1e-3, 1e-6);
+    near(c.unit_pj[CIM_EV_CELL_READ], (.567 * .375 + 1.25 * 3.402 * .15) * 1.22e-3, 1e-6);
     assert_true(c.adc_ns <= 0 && c.unit_pj[CIM_EV_ADC] <= 0 && c.max_rate[CIM_EV_ADC] <= 0);
     assert_true(c.area_um2[CIM_COST_ADC] <= 0 && c.area_um2[CIM_COST_DAC] <= 0);
     near(c.step_ns, c.read_ns, 1e-12);
