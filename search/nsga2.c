@@ -130,7 +130,7 @@ static int add_child(cim_search_nsga2 *s, const double *child)
     double *x = s->x + (s->n_parents + s->n_children) * n;
     memcpy(x, child, n * sizeof *x);
     int added = cim_search_genome_ask(&s->genome, x);
-    for (int t = 2; added == 0 && t < TRIES + 2; t++) {
+    for (int t = 1; added == 0 && t <= TRIES; t++) {
         double p = s->o.mutation_probability * t;
         mutate(s, p < 1 ? p : 1, x);
         added = cim_search_genome_ask(&s->genome, x);
