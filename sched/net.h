@@ -175,7 +175,7 @@ CIM_MUST_CHECK cim_status cim_cc_net_bind(cim_cc_net *net, const cim_cc_model_op
 /** Infer every shape and fold every constant. Needs: sorted and bound. */
 CIM_MUST_CHECK cim_status cim_cc_net_infer(cim_cc_net *net, cim_err *err);
 /** The compiler's graph. @param[out] graph lives in `ar` */
-CIM_MUST_CHECK cim_status cim_cc_net_lower(const cim_cc_net *net, cim_arena *ar,
+CIM_MUST_CHECK cim_status cim_cc_net_lower(cim_cc_net *net, cim_arena *ar,
                                            cim_cc_graph *graph, cim_err *err);
 
 #endif
