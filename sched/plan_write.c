@@ -235,7 +235,10 @@ static void text_shares(const double *values, double total, double scale, const 
                         const char *title, cim_text *out)
 {
     char v[32];
-    engineering(total * scale, unit, v, sizeof v);
+    if (unit)
+        engineering(total * scale, unit, v, sizeof v);
+    else
+        snprintf(v, sizeof v, "%.4g mm2", total * scale);
     cim_text_addf(out, "%s %s:", title, v);
     for (int k = 0; k < CIM_COST_N_KINDS; k++)
         if (values[k] > 0.0005 * total)
@@ -281,5 +284,5 @@ void cim_cc_plan_write_text(const cim_cc_plan *p, bool detail, cim_text *out)
     }
     text_shares(p->energy_pj, p->energy_total_pj, 1e-12, "J", "\nenergy", out);
     text_shares(p->peak_mw, p->peak_total_mw, 1e-3, "W", "peak power", out);
-    text_shares(p->chip.area_um2, p->chip.area_mm2 * 1e6, 1e-12, "m2", "area", out);
+    text_shares(p->chip.area_um2, p->chip.area_mm2 * 1e6, 1e-6, NULL, "area", out);
 }
