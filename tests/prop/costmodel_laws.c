@@ -312,6 +312,51 @@ static void test_finer_node(void **state) { (void)state; each_chip(law_finer); }
 static void test_more_of_it(void **state) { (void)state; each_chip(law_more); }
 static void test_supply(void **state) { (void)state; each_chip(law_supply); }
 
+/* Any point of the field table that the architecture calls consistent prices to finite numbers or
+ * is refused with a reason; extremes are tried as often as the inside. */
+static void test_whole_field_table(void **state)
+{
+    (void)state;
+    int priced = 0, consistent = 0;
+    for (uint64_t seed = 0; seed < 60000; seed++) {
+        cim_rng *r = cim_rng_create(seed, "costmodel_fields");
+        cim_hw_arch a;
+        cim_cost_chip c;
+        char reason[256] = "";
+        assert_non_null(r);
+        assert_int_equal(cim_hw_arch_load("isaac", &a, NULL), CIM_OK);
+        current = seed;
+        int changes = 1 + (int)cim_rng_below(r, 8);
+        for (int i = 0; i < changes; i++) {
+            const cim_hw_field *f = &cim_hw_fields[cim_rng_below(r, cim_hw_n_fields)];
+            double u = cim_rng_uniform(r), v = f->min + (f->max - f->min) * u;
+            if (f->min > 0 && cim_rng_below(r, 2))
+                v = f->min * pow(f->max / f->min, u);
+            switch (cim_rng_below(r, 8)) {
+            case 0: v = f->min; break;
+            case 1: v = f->max; break;
+            case 2: v = f->optional ? NAN : v; break;
+            default: break;
+            }
+            if (f->type != CIM_HW_REAL)
+                v = floor(v);
+            if (cim_hw_field_check(f, v, "", NULL) == CIM_OK || (isnan(v) && f->optional))
+                cim_hw_field_put(&a, f, v);
+        }
+        if (cim_hw_arch_consistent(&a, reason, sizeof reason)) {
+            consistent++;
+            if (price(&a, &c)) {
+                priced++;
+                sane(&a, &c);
+                sums(&a, &c);
+            }
+        }
+        cim_hw_arch_clear(&a);
+        cim_rng_destroy(r);
+    }
+    assert_true(consistent > 5000 && priced > 1000);
+}
+
 /* Pricing must not allocate: it works with every allocation failing. */
 static void law_no_allocation(const cim_hw_arch *a, const cim_cost_chip *c, cim_rng *r)
 {
@@ -339,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_sane_and_summing), cmocka_unit_test(test_bits),
         cmocka_unit_test(test_finer_node),       cmocka_unit_test(test_more_of_it),
         cmocka_unit_test(test_supply),           cmocka_unit_test(test_no_allocation),
+        cmocka_unit_test(test_whole_field_table),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
