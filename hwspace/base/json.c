@@ -103,7 +103,7 @@ static int hex4(const char *p)
 static size_t utf8_length(const unsigned char *p, size_t left)
 {
     size_t n = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
-               : (p[0] & 0xf0) == 0xe0          ? 3
+               : (p[0] & 0xf0) == 0xe0        ? 3
                : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
                                               : 0;
     if (n == 0 || n > left)
@@ -198,7 +198,8 @@ static bool scan_members(scanner *s, char close, bool keys)
             return true;
         }
         if (s->p >= s->end || *s->p != ',')
-            return complain(s, keys ? "a ',' or '}' is needed here" : "a ',' or ']' is needed here");
+            return complain(s,
+                            keys ? "a ',' or '}' is needed here" : "a ',' or ']' is needed here");
         s->p++;
     }
 }
@@ -455,6 +456,9 @@ cim_status cim_json_error(const cim_json *doc, const cim_json_node *node, cim_er
 static cim_status wrong_type(const cim_json *doc, const cJSON *node, const char *wanted,
                              cim_err *err)
 {
+    if (cJSON_IsString(node))
+        return cim_json_error(doc, node, err, "found the string \"%.60s\", %s is needed",
+                              node->valuestring, wanted);
     return cim_json_error(doc, node, err, "found %s, %s is needed", cim_json_type_text(node),
                           wanted);
 }
@@ -527,8 +531,8 @@ cim_status cim_json_u64(const cim_json *doc, const cim_json_node *node, uint64_t
     return CIM_OK;
 }
 
-cim_status cim_json_choice(const cim_json *doc, const cim_json_node *node,
-                           const char *const *words, size_t n, int *out, cim_err *err)
+cim_status cim_json_choice(const cim_json *doc, const cim_json_node *node, const char *const *words,
+                           size_t n, int *out, cim_err *err)
 {
     const char *s = NULL;
     CIM_TRY(cim_json_string(doc, node, &s, err));
