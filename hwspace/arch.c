@@ -88,11 +88,11 @@ double cim_hw_arch_capacity_bits(const cim_hw_arch *a)
 
 const char *cim_hw_arch_summary(const cim_hw_arch *a, char *buf, size_t size)
 {
-    snprintf(buf, size, "%lld cores x %lld crossbars of %lld x %lld, %s %lld bit/cell, %g nm, %s mode",
-             (long long)a->chip.cores, (long long)a->core.crossbars, (long long)a->crossbar.rows,
-             (long long)a->crossbar.cols, cim_hw_device_words[a->device.type],
-             (long long)a->device.bits_per_cell, a->technology_nm,
-             cim_hw_mode_words[a->computing_mode]);
+    snprintf(
+        buf, size, "%lld cores x %lld crossbars of %lld x %lld, %s %lld bit/cell, %g nm, %s mode",
+        (long long)a->chip.cores, (long long)a->core.crossbars, (long long)a->crossbar.rows,
+        (long long)a->crossbar.cols, cim_hw_device_words[a->device.type],
+        (long long)a->device.bits_per_cell, a->technology_nm, cim_hw_mode_words[a->computing_mode]);
     return buf;
 }
 

@@ -16,9 +16,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum cim_hw_mode { CIM_HW_MODE_CORE, CIM_HW_MODE_CROSSBAR, CIM_HW_MODE_WORDLINE } cim_hw_mode;
+typedef enum cim_hw_mode {
+    CIM_HW_MODE_CORE,
+    CIM_HW_MODE_CROSSBAR,
+    CIM_HW_MODE_WORDLINE
+} cim_hw_mode;
 
-typedef enum cim_hw_noc { CIM_HW_NOC_IDEAL, CIM_HW_NOC_BUS, CIM_HW_NOC_MESH, CIM_HW_NOC_TORUS, CIM_HW_NOC_TREE } cim_hw_noc;
+typedef enum cim_hw_noc {
+    CIM_HW_NOC_IDEAL,
+    CIM_HW_NOC_BUS,
+    CIM_HW_NOC_MESH,
+    CIM_HW_NOC_TORUS,
+    CIM_HW_NOC_TREE
+} cim_hw_noc;
 
 typedef enum cim_hw_device {
     CIM_HW_DEVICE_SRAM,
@@ -31,17 +41,32 @@ typedef enum cim_hw_device {
 } cim_hw_device;
 
 /* Schedule levels; a level includes those before it. */
-typedef enum cim_hw_level { CIM_HW_LEVEL_NONE, CIM_HW_LEVEL_CG, CIM_HW_LEVEL_MVM, CIM_HW_LEVEL_VVM } cim_hw_level;
+typedef enum cim_hw_level {
+    CIM_HW_LEVEL_NONE,
+    CIM_HW_LEVEL_CG,
+    CIM_HW_LEVEL_MVM,
+    CIM_HW_LEVEL_VVM
+} cim_hw_level;
 typedef enum cim_hw_objective {
     CIM_HW_OBJECTIVE_LATENCY,
     CIM_HW_OBJECTIVE_THROUGHPUT,
     CIM_HW_OBJECTIVE_ENERGY,
     CIM_HW_OBJECTIVE_EDP
 } cim_hw_objective;
-typedef enum cim_hw_duplication { CIM_HW_DUPLICATION_EXACT, CIM_HW_DUPLICATION_DIVISOR, CIM_HW_DUPLICATION_NONE } cim_hw_duplication;
-typedef enum cim_hw_segmentation { CIM_HW_SEGMENTATION_OPTIMAL, CIM_HW_SEGMENTATION_GREEDY } cim_hw_segmentation;
+typedef enum cim_hw_duplication {
+    CIM_HW_DUPLICATION_EXACT,
+    CIM_HW_DUPLICATION_DIVISOR,
+    CIM_HW_DUPLICATION_NONE
+} cim_hw_duplication;
+typedef enum cim_hw_segmentation {
+    CIM_HW_SEGMENTATION_OPTIMAL,
+    CIM_HW_SEGMENTATION_GREEDY
+} cim_hw_segmentation;
 typedef enum cim_hw_binding { CIM_HW_BINDING_COLUMNS, CIM_HW_BINDING_CROSSBARS } cim_hw_binding;
-typedef enum cim_hw_placement { CIM_HW_PLACEMENT_ROW_MAJOR, CIM_HW_PLACEMENT_SNAKE } cim_hw_placement;
+typedef enum cim_hw_placement {
+    CIM_HW_PLACEMENT_ROW_MAJOR,
+    CIM_HW_PLACEMENT_SNAKE
+} cim_hw_placement;
 
 /* Integers are int64_t and choices int64_t too (an enum's value), reals double, so that the field
  * table addresses every member by offset and type alone. A real that is absent (a bandwidth or
@@ -68,8 +93,8 @@ typedef struct cim_hw_crossbar {
     int64_t parallel_rows; /* wordlines that may be on at once, <= rows */
     int64_t adcs;          /* converters per crossbar; 0: digital CIM, no converter */
     int64_t adc_bits, dac_bits;
-    double read_ns;        /* one activation; NAN: the device's default */
-    double adc_msps;       /* rate of one converter; NAN: keeps up with read_ns */
+    double read_ns;  /* one activation; NAN: the device's default */
+    double adc_msps; /* rate of one converter; NAN: keeps up with read_ns */
 } cim_hw_crossbar;
 
 typedef struct cim_hw_device_spec {
@@ -88,22 +113,27 @@ typedef struct cim_hw_workload {
 } cim_hw_workload;
 
 typedef struct cim_hw_schedule {
-    int64_t level;        /* cim_hw_level */
-    int64_t objective;    /* cim_hw_objective */
-    int64_t pipeline;     /* bool: operators overlap */
-    int64_t duplication;  /* cim_hw_duplication */
-    int64_t max_copies;   /* 0: no limit */
-    int64_t segmentation; /* cim_hw_segmentation */
-    int64_t binding;      /* cim_hw_binding */
-    int64_t stagger;      /* bool */
-    int64_t remap;        /* bool */
-    int64_t placement;    /* cim_hw_placement */
+    int64_t level;           /* cim_hw_level */
+    int64_t objective;       /* cim_hw_objective */
+    int64_t pipeline;        /* bool: operators overlap */
+    int64_t duplication;     /* cim_hw_duplication */
+    int64_t max_copies;      /* 0: no limit */
+    int64_t segmentation;    /* cim_hw_segmentation */
+    int64_t binding;         /* cim_hw_binding */
+    int64_t stagger;         /* bool */
+    int64_t remap;           /* bool */
+    int64_t placement;       /* cim_hw_placement */
     double peak_power_cap_w; /* NAN: none */
 } cim_hw_schedule;
 
 /* A named peripheral of the component library that is simply there: `count` of them per instance
  * of a tier (a router shared by four tiles is 0.25 per core). Priced by the cost model. */
-typedef enum cim_hw_tier { CIM_HW_TIER_CHIP, CIM_HW_TIER_CORE, CIM_HW_TIER_CROSSBAR, CIM_HW_N_TIERS } cim_hw_tier;
+typedef enum cim_hw_tier {
+    CIM_HW_TIER_CHIP,
+    CIM_HW_TIER_CORE,
+    CIM_HW_TIER_CROSSBAR,
+    CIM_HW_N_TIERS
+} cim_hw_tier;
 enum { CIM_HW_MAX_PARTS = 24, CIM_HW_NAME = 64 };
 typedef struct cim_hw_part {
     char component[CIM_HW_NAME]; /* name in the component library */
@@ -136,7 +166,12 @@ typedef struct cim_hw_arch {
 
 /* ---- fields ------------------------------------------------------------------------------- */
 
-typedef enum cim_hw_field_type { CIM_HW_INT, CIM_HW_REAL, CIM_HW_BOOL, CIM_HW_CHOICE } cim_hw_field_type;
+typedef enum cim_hw_field_type {
+    CIM_HW_INT,
+    CIM_HW_REAL,
+    CIM_HW_BOOL,
+    CIM_HW_CHOICE
+} cim_hw_field_type;
 
 /** One knob: everything the program knows about a dotted path. */
 typedef struct cim_hw_field {
@@ -148,9 +183,9 @@ typedef struct cim_hw_field {
     bool optional;              /* a real that may be null or absent (NAN) */
     double fallback;            /* value when absent from the file; NAN + !optional: required */
     const char *unit, *doc;
-    const char *fallback_path;  /* absent from the file: the value of this earlier field, or NULL */
-    double absent;              /* what expressions see for null: INFINITY (no limit) or NAN */
-    uint32_t unavailable;       /* values this version cannot honour yet: bit i is choice i (bool:
+    const char *fallback_path; /* absent from the file: the value of this earlier field, or NULL */
+    double absent;             /* what expressions see for null: INFINITY (no limit) or NAN */
+    uint32_t unavailable;      /* values this version cannot honour yet: bit i is choice i (bool:
                                    bit 1 is true), CIM_HW_UNAVAILABLE_SET any value but null.
                                    Clearing a bit is all it takes to offer the value. */
 } cim_hw_field;
@@ -223,7 +258,7 @@ const char *cim_hw_arch_summary(const cim_hw_arch *arch, char *buf, size_t size)
 
 /** Words of choice fields, shared with other layers. The order of cim_hw_adc_models is the order
  *  the cost model's ADC table is indexed by. NULL-terminated. */
-extern const char *const cim_hw_adc_models[];   /* isaac, accelergy, zigzag, neurosim, silicon */
+extern const char *const cim_hw_adc_models[]; /* isaac, accelergy, zigzag, neurosim, silicon */
 extern const char *const cim_hw_mode_words[];
 extern const char *const cim_hw_device_words[];
 extern const char *const cim_hw_level_words[];

@@ -119,8 +119,8 @@ static cim_status read_component(const cim_json *doc, const cim_json_node *node,
     return CIM_OK;
 }
 
-static cim_status read_components(const cim_json *doc, const cim_json_node *node,
-                                  cim_hw_arch *arch, cim_err *err)
+static cim_status read_components(const cim_json *doc, const cim_json_node *node, cim_hw_arch *arch,
+                                  cim_err *err)
 {
     CIM_TRY(cim_json_expect(doc, node, CIM_JSON_ARRAY, err));
     for (const cim_json_node *c = cim_json_first(node); c; c = cim_json_next(c)) {
@@ -148,7 +148,8 @@ static cim_status read_noc_cost(const cim_json *doc, const cim_json_node *node, 
     CIM_TRY(cim_json_expect(doc, node, CIM_JSON_ARRAY, err));
     size_t n = cim_json_count(node), at = 0;
     if (n == 0)
-        return cim_json_error(doc, node, err, "found an empty cost matrix, a row per core is needed");
+        return cim_json_error(doc, node, err,
+                              "found an empty cost matrix, a row per core is needed");
     double *cost = n > SIZE_MAX / sizeof *cost / n ? NULL : cim_alloc(n * n, sizeof *cost);
     if (!cost)
         return cim_err_set(err, CIM_E_NOMEM, "noc_cost", "out of memory");
@@ -159,8 +160,8 @@ static cim_status read_noc_cost(const cim_json *doc, const cim_json_node *node, 
         size_t width = cim_json_count(row);
         if (width != n)
             return cim_json_error(doc, row, err,
-                                  "found %zu costs, a square matrix of %zu rows needs %zu", width, n,
-                                  n);
+                                  "found %zu costs, a square matrix of %zu rows needs %zu", width,
+                                  n, n);
         for (const cim_json_node *c = cim_json_first(row); c; c = cim_json_next(c))
             CIM_TRY(cim_json_double(doc, c, 0, 1e12, &cost[at++], err));
     }

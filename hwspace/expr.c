@@ -83,9 +83,9 @@ static const struct function {
     double (*one)(double);
     double (*two)(double, double);
 } functions[] = {
-    {"abs", 1, 1, NULL, NULL},     {"sqrt", 1, 1, NULL, NULL},   {"exp", 1, 1, NULL, NULL},
-    {"ln", 1, 1, NULL, NULL},      {"log2", 1, 1, NULL, NULL},   {"log10", 1, 1, NULL, NULL},
-    {"min", 1, 99, NULL, NULL},    {"max", 1, 99, NULL, NULL},   {"floor", 1, 1, fn_floor, NULL},
+    {"abs", 1, 1, NULL, NULL},     {"sqrt", 1, 1, NULL, NULL},      {"exp", 1, 1, NULL, NULL},
+    {"ln", 1, 1, NULL, NULL},      {"log2", 1, 1, NULL, NULL},      {"log10", 1, 1, NULL, NULL},
+    {"min", 1, 99, NULL, NULL},    {"max", 1, 99, NULL, NULL},      {"floor", 1, 1, fn_floor, NULL},
     {"ceil", 1, 1, fn_ceil, NULL}, {"round", 1, 1, fn_round, NULL}, {"mod", 2, 2, NULL, fn_mod}};
 enum { N_FUNCTIONS = sizeof functions / sizeof *functions };
 
@@ -210,11 +210,12 @@ static bool scan_operator(compiler *c, token *t)
     static const struct {
         const char *text;
         kind kind;
-    } operators[] = {{"<=", T_COMPARE}, {">=", T_COMPARE}, {"==", T_COMPARE},  {"!=", T_COMPARE},
-                     {"&&", T_LOGIC},   {"||", T_LOGIC},   {"<", T_COMPARE},   {">", T_COMPARE},
-                     {"+", T_PLUS},     {"-", T_PLUS},     {"*", T_ARITHMETIC}, {"/", T_ARITHMETIC},
-                     {"^", T_ARITHMETIC}, {"(", T_OPEN},   {")", T_CLOSE},     {",", T_COMMA},
-                     {"?", T_QUESTION}, {":", T_COLON}};
+    } operators[] = {{"<=", T_COMPARE},   {">=", T_COMPARE},   {"==", T_COMPARE},
+                     {"!=", T_COMPARE},   {"&&", T_LOGIC},     {"||", T_LOGIC},
+                     {"<", T_COMPARE},    {">", T_COMPARE},    {"+", T_PLUS},
+                     {"-", T_PLUS},       {"*", T_ARITHMETIC}, {"/", T_ARITHMETIC},
+                     {"^", T_ARITHMETIC}, {"(", T_OPEN},       {")", T_CLOSE},
+                     {",", T_COMMA},      {"?", T_QUESTION},   {":", T_COLON}};
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
         size_t n = strlen(operators[i].text);
         if (!strncmp(t->at, operators[i].text, n)) {
@@ -304,17 +305,17 @@ static bool resolve_word(compiler *c, size_t i)
 /* ---- syntax ---- */
 
 typedef struct level {
-    int function;   /* -1: plain parentheses or the whole text */
-    int args;       /* of a function, so far */
-    int questions;  /* '?' without ':' */
-    bool compared;  /* a comparison since the last && || ? : , */
+    int function;  /* -1: plain parentheses or the whole text */
+    int args;      /* of a function, so far */
+    int questions; /* '?' without ':' */
+    bool compared; /* a comparison since the last && || ? : , */
 } level;
 
 typedef struct checker {
     level levels[MAX_DEPTH];
     int depth;
-    bool operand; /* a value is needed next */
-    bool sign;    /* the last token was a sign */
+    bool operand;                       /* a value is needed next */
+    bool sign;                          /* the last token was a sign */
     size_t comparisons, top_comparison; /* outside parentheses */
     bool top_other;                     /* && || ? outside parentheses */
 } checker;

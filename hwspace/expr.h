@@ -16,11 +16,11 @@ typedef struct cim_hw_expr cim_hw_expr;
 
 /** What an expression may use. Slot i is field i; slot cim_hw_n_fields + k is metric k. */
 typedef struct cim_hw_expr_scope {
-    double *slots;              /* n_fields + n_metrics values, borrowed for the expression's life */
+    double *slots; /* n_fields + n_metrics values, borrowed for the expression's life */
     const char *const *metrics; /* borrowed for the compilation */
     size_t n_metrics;
-    int target;                 /* field being computed (its words may be used), or -1 */
-    bool constraint;            /* must be something that holds or not; metrics are allowed */
+    int target;      /* field being computed (its words may be used), or -1 */
+    bool constraint; /* must be something that holds or not; metrics are allowed */
 } cim_hw_expr_scope;
 
 /** @param[out] message  at least 256 bytes, on CIM_E_INPUT: what is wrong with the text

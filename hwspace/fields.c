@@ -10,8 +10,8 @@ const char *const cim_hw_adc_models[] = {"isaac",    "accelergy", "zigzag",
                                          "neurosim", "silicon",   NULL};
 const char *const cim_hw_mode_words[] = {"core", "crossbar", "wordline", NULL};
 const char *const cim_hw_noc_words[] = {"ideal", "bus", "mesh", "torus", "tree", NULL};
-const char *const cim_hw_device_words[] = {"sram",  "reram",    "pcm",
-                                           "fefet", "stt_mram", "nor_flash", NULL};
+const char *const cim_hw_device_words[] = {"sram",     "reram",     "pcm", "fefet",
+                                           "stt_mram", "nor_flash", NULL};
 const char *const cim_hw_level_words[] = {"none", "cg", "mvm", "vvm", NULL};
 const char *const cim_hw_objective_words[] = {"latency", "throughput", "energy", "edp", NULL};
 const char *const cim_hw_tier_words[] = {"chip", "core", "crossbar", NULL};
@@ -28,22 +28,32 @@ _Static_assert(sizeof cim_hw_tier_words / sizeof *cim_hw_tier_words == CIM_HW_N_
 
 #define AT(member) offsetof(cim_hw_arch, member)
 #define INTEGER(p, at, lo, hi, def, u, d)                                                          \
-    {.path = p, .type = CIM_HW_INT, .offset = AT(at), .min = lo, .max = hi, .fallback = def,       \
-     .unit = u, .doc = d, .absent = NAN}
+    {                                                                                              \
+        .path = p, .type = CIM_HW_INT, .offset = AT(at), .min = lo, .max = hi, .fallback = def,    \
+        .unit = u, .doc = d, .absent = NAN                                                         \
+    }
 #define REAL(p, at, lo, hi, def, u, d)                                                             \
-    {.path = p, .type = CIM_HW_REAL, .offset = AT(at), .min = lo, .max = hi, .fallback = def,      \
-     .unit = u, .doc = d, .absent = NAN}
+    {                                                                                              \
+        .path = p, .type = CIM_HW_REAL, .offset = AT(at), .min = lo, .max = hi, .fallback = def,   \
+        .unit = u, .doc = d, .absent = NAN                                                         \
+    }
 /* A real that may be absent; expressions then see `none`. */
 #define MAYBE(p, at, lo, hi, none, u, d)                                                           \
-    {.path = p, .type = CIM_HW_REAL, .offset = AT(at), .min = lo, .max = hi, .optional = true,     \
-     .fallback = NAN, .unit = u, .doc = d, .absent = none}
+    {                                                                                              \
+        .path = p, .type = CIM_HW_REAL, .offset = AT(at), .min = lo, .max = hi, .optional = true,  \
+        .fallback = NAN, .unit = u, .doc = d, .absent = none                                       \
+    }
 #define WORDS(p, at, list, def, u, d)                                                              \
-    {.path = p, .type = CIM_HW_CHOICE, .offset = AT(at), .choices = list, .min = 0,                \
-     .max = sizeof list / sizeof *list - 2, .fallback = def, .unit = "", .doc = d, .absent = NAN,  \
-     .unavailable = u}
+    {                                                                                              \
+        .path = p, .type = CIM_HW_CHOICE, .offset = AT(at), .choices = list, .min = 0,             \
+        .max = sizeof list / sizeof *list - 2, .fallback = def, .unit = "", .doc = d,              \
+        .absent = NAN, .unavailable = u                                                            \
+    }
 #define FLAG(p, at, def, u, d)                                                                     \
-    {.path = p, .type = CIM_HW_BOOL, .offset = AT(at), .min = 0, .max = 1, .fallback = def,        \
-     .unit = "", .doc = d, .absent = NAN, .unavailable = u}
+    {                                                                                              \
+        .path = p, .type = CIM_HW_BOOL, .offset = AT(at), .min = 0, .max = 1, .fallback = def,     \
+        .unit = "", .doc = d, .absent = NAN, .unavailable = u                                      \
+    }
 #define REQUIRED NAN
 #define NOT_YET(value) (1u << (value))
 
@@ -79,9 +89,16 @@ const cim_hw_field cim_hw_fields[] = {
 
     INTEGER("crossbar.rows", crossbar.rows, 1, 8192, REQUIRED, "", "wordlines of a crossbar"),
     INTEGER("crossbar.cols", crossbar.cols, 1, 8192, REQUIRED, "", "bitlines of a crossbar"),
-    {.path = "crossbar.parallel_rows", .type = CIM_HW_INT, .offset = AT(crossbar.parallel_rows),
-     .min = 1, .max = 8192, .fallback = NAN, .unit = "", .absent = NAN,
-     .doc = "wordlines that may be on at once, at most rows", .fallback_path = "crossbar.rows"},
+    {.path = "crossbar.parallel_rows",
+     .type = CIM_HW_INT,
+     .offset = AT(crossbar.parallel_rows),
+     .min = 1,
+     .max = 8192,
+     .fallback = NAN,
+     .unit = "",
+     .absent = NAN,
+     .doc = "wordlines that may be on at once, at most rows",
+     .fallback_path = "crossbar.rows"},
     INTEGER("crossbar.adcs", crossbar.adcs, 0, 8192, 1, "",
             "converters per crossbar, at most cols; 0: digital CIM, no converter"),
     INTEGER("crossbar.adc_bits", crossbar.adc_bits, 1, 16, 8, "bit", "resolution of a converter"),
@@ -111,8 +128,8 @@ const cim_hw_field cim_hw_fields[] = {
           CIM_HW_OBJECTIVE_LATENCY, 0, "what duplication and segmentation minimise or maximise"),
     FLAG("schedule.pipeline", schedule.pipeline, 1, 0,
          "operators overlap; false: one after another"),
-    WORDS("schedule.duplication", schedule.duplication, duplication_words,
-          CIM_HW_DUPLICATION_EXACT, 0, "how spare units become copies of operators"),
+    WORDS("schedule.duplication", schedule.duplication, duplication_words, CIM_HW_DUPLICATION_EXACT,
+          0, "how spare units become copies of operators"),
     INTEGER("schedule.max_copies", schedule.max_copies, 0, 1e9, 0, "",
             "most copies of one operator; 0: no limit"),
     WORDS("schedule.segmentation", schedule.segmentation, segmentation_words,
@@ -125,9 +142,16 @@ const cim_hw_field cim_hw_fields[] = {
          "rows that cannot be on together are spread over crossbars"),
     WORDS("schedule.placement", schedule.placement, placement_words, CIM_HW_PLACEMENT_ROW_MAJOR,
           NOT_YET(CIM_HW_PLACEMENT_SNAKE), "order in which operators take cores"),
-    {.path = "schedule.peak_power_cap_w", .type = CIM_HW_REAL,
-     .offset = AT(schedule.peak_power_cap_w), .min = 1e-9, .max = 1e6, .optional = true,
-     .fallback = NAN, .unit = "W", .absent = INFINITY, .unavailable = CIM_HW_UNAVAILABLE_SET,
+    {.path = "schedule.peak_power_cap_w",
+     .type = CIM_HW_REAL,
+     .offset = AT(schedule.peak_power_cap_w),
+     .min = 1e-9,
+     .max = 1e6,
+     .optional = true,
+     .fallback = NAN,
+     .unit = "W",
+     .absent = INFINITY,
+     .unavailable = CIM_HW_UNAVAILABLE_SET,
      .doc = "no schedule may exceed this peak power; null: no cap"},
 };
 
@@ -200,8 +224,9 @@ const char *cim_hw_field_allowed(const cim_hw_field *f, char *buf, size_t size)
                 append(buf, size, f->type == CIM_HW_BOOL ? " or " : ", ",
                        cim_hw_field_text(f, v, word, sizeof word));
     } else {
-        snprintf(buf, size, "%s%.15g to %.15g%s%s%s", f->type == CIM_HW_INT ? "an integer from " : "",
-                 f->min, f->max, *f->unit ? " " : "", f->unit, f->optional ? ", or null" : "");
+        snprintf(buf, size, "%s%.15g to %.15g%s%s%s",
+                 f->type == CIM_HW_INT ? "an integer from " : "", f->min, f->max,
+                 *f->unit ? " " : "", f->unit, f->optional ? ", or null" : "");
     }
     return buf;
 }

@@ -74,10 +74,9 @@ cim_status cim_hw_arch_load(const char *name_or_path, cim_hw_arch *arch, cim_err
     cim_text_init(&known);
     for (size_t i = 0; i < n; i++)
         cim_text_addf(&known, "%s%s", i ? ", " : "", names[i]);
-    cim_status s = cim_err_set(err, CIM_E_INPUT, name_or_path,
-                               "no such architecture or file%s%s%s; built-in are: %s",
-                               near ? ", did you mean \"" : "", near ? near : "", near ? "\"" : "",
-                               cim_text_str(&known));
+    cim_status s = cim_err_set(
+        err, CIM_E_INPUT, name_or_path, "no such architecture or file%s%s%s; built-in are: %s",
+        near ? ", did you mean \"" : "", near ? near : "", near ? "\"" : "", cim_text_str(&known));
     cim_text_clear(&known);
     return s;
 }

@@ -15,16 +15,16 @@ enum { SOBOL_DIMENSIONS = 40, HALTON_DIMENSIONS = 1229 };
 struct cim_hw_sampler {
     const cim_hw_space *space;
     cim_hw_sampling kind;
-    uint64_t key;    /* of this kind and seed */
-    uint64_t n;      /* points there are; UINT64_MAX: no end */
-    uint64_t next;   /* id that next() gives */
+    uint64_t key;  /* of this kind and seed */
+    uint64_t n;    /* points there are; UINT64_MAX: no end */
+    uint64_t next; /* id that next() gives */
     size_t n_dims;
-    size_t *dims;    /* parameters that are dimensions (no expressions) */
-    double *unit;    /* coordinates of one point */
-    double *shift;   /* Cranley-Patterson, one per dimension; 0 for seed 0 */
-    gsl_qrng *qrng;  /* Sobol, Halton */
-    uint64_t drawn;  /* points taken from qrng */
-    unsigned half;   /* LHS: bits of half a permuted number */
+    size_t *dims;   /* parameters that are dimensions (no expressions) */
+    double *unit;   /* coordinates of one point */
+    double *shift;  /* Cranley-Patterson, one per dimension; 0 for seed 0 */
+    gsl_qrng *qrng; /* Sobol, Halton */
+    uint64_t drawn; /* points taken from qrng */
+    unsigned half;  /* LHS: bits of half a permuted number */
 };
 
 /* ---- hashes as random numbers ---- */

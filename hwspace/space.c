@@ -144,8 +144,8 @@ static void load_point(const cim_hw_space *space, const cim_hw_expr *e, const do
     size_t n = cim_hw_expr_used(e, &used);
     for (size_t k = 0; k < n; k++) {
         int field = used[k], param = space->param_of_field[field];
-        space->slots[field] =
-            cim_hw_field_seen(&cim_hw_fields[field], param >= 0 ? point[param] : space->base[field]);
+        space->slots[field] = cim_hw_field_seen(&cim_hw_fields[field],
+                                                param >= 0 ? point[param] : space->base[field]);
     }
 }
 

@@ -29,13 +29,13 @@ typedef enum cim_hw_domain {
 extern const char *const cim_hw_domain_words[]; /* values, range, ... as in the spec */
 
 typedef struct cim_hw_param {
-    const char *path;       /* of the field */
-    int field;              /* index into cim_hw_fields */
+    const char *path; /* of the field */
+    int field;        /* index into cim_hw_fields */
     cim_hw_domain domain;
-    uint64_t n_levels;      /* discrete values; 0 for continuous, 1 for expressions */
+    uint64_t n_levels; /* discrete values; 0 for continuous, 1 for expressions */
     double lo, hi, step;
-    const double *values;   /* n_levels values of VALUES and CHOICE (indices of words) */
-    int expr;               /* index of the compiled expression, -1 */
+    const double *values; /* n_levels values of VALUES and CHOICE (indices of words) */
+    int expr;             /* index of the compiled expression, -1 */
 } cim_hw_param;
 
 typedef struct cim_hw_space cim_hw_space; /* opaque, owned by whoever read it */

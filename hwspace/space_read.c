@@ -73,10 +73,9 @@ static cim_status needs_numeric(reader *r, const cim_json_node *node, const cim_
     if (numeric(f))
         return CIM_OK;
     char allowed[160];
-    return cim_json_error(r->doc, node, r->err,
-                          "\"%s\" is for numbers; %s takes {\"choice\": [...]} of %s",
-                          cim_json_key(node), f->path,
-                          cim_hw_field_allowed(f, allowed, sizeof allowed));
+    return cim_json_error(
+        r->doc, node, r->err, "\"%s\" is for numbers; %s takes {\"choice\": [...]} of %s",
+        cim_json_key(node), f->path, cim_hw_field_allowed(f, allowed, sizeof allowed));
 }
 
 /* [lo, hi] or [lo, hi, step] with lo <= hi, both values the field can hold. */

@@ -22,7 +22,8 @@ static const char spec[] =
     "\"crossbar.cols\": {\"expr\": \"crossbar.rows\"},"
     "\"crossbar.parallel_rows\": {\"expr\": \"min(crossbar.rows, 128)\"}},"
     "\"constraints\": [\"crossbar.parallel_rows <= crossbar.rows\","
-    "\"chip.cores * core.crossbars * crossbar.rows * crossbar.cols * device.bits_per_cell >= 2^26\"]}";
+    "\"chip.cores * core.crossbars * crossbar.rows * crossbar.cols * device.bits_per_cell >= "
+    "2^26\"]}";
 
 enum { N = 1000000 };
 

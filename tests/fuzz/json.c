@@ -38,8 +38,8 @@ static void try_point(const cim_hw_space *space, const cim_hw_arch *base)
     double *point = cim_alloc(cim_hw_space_n_params(space), sizeof *point);
     cim_hw_arch a;
     char reason[128];
-    require(point && cim_hw_sampler_create(space, CIM_HW_SAMPLING_RANDOM, 1, 0, &sampler, NULL) ==
-                         CIM_OK);
+    require(point &&
+            cim_hw_sampler_create(space, CIM_HW_SAMPLING_RANDOM, 1, 0, &sampler, NULL) == CIM_OK);
     require(cim_hw_sampler_next(sampler, point));
     if (cim_hw_space_resolve(space, point, reason, sizeof reason)) {
         cim_hw_space_bind(space, base, point, &a);

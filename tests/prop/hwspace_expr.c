@@ -18,8 +18,8 @@
 
 enum { ROUNDS = 3000, MAX_EXPR = 1000 };
 
-static const char *const paths[] = {"crossbar.rows", "crossbar.cols", "clock_mhz", "supply_v",
-                                    "chip.cores", "device.bits_per_cell"};
+static const char *const paths[] = {"crossbar.rows", "crossbar.cols", "clock_mhz",
+                                    "supply_v",      "chip.cores",    "device.bits_per_cell"};
 static const double values[] = {128, 96, 1234.5, 0.85, 17, 3};
 enum { N_PATHS = sizeof paths / sizeof *paths };
 
@@ -44,14 +44,14 @@ static void condition(pair *e, cim_rng *rng, int depth)
     value(e, rng, depth);
     if (depth > 0 && cim_rng_below(rng, 3) == 0) {
         bool and = cim_rng_below(rng, 2);
-        both(e, and ? " && " : "||", and ? " and " : " or ");
+        both(e, and? " && " : "||", and? " and " : " or ");
         condition(e, rng, depth - 1);
     }
 }
 
 static void call(pair *e, cim_rng *rng, int depth)
 {
-    static const char *const names[] = {"abs",  "sqrt",  "exp", "ln",  "log2", "log10",
+    static const char *const names[] = {"abs",   "sqrt", "exp",   "ln",  "log2", "log10",
                                         "floor", "ceil", "round", "mod", "min",  "max"};
     uint64_t k = cim_rng_below(rng, sizeof names / sizeof *names);
     char python[32];
@@ -86,8 +86,9 @@ static void leaf(pair *e, cim_rng *rng)
 
 static void binary(pair *e, cim_rng *rng, int depth)
 {
-    static const char *const ours[] = {"+", " - ", "*", " / ", "^"},
-                             *const python[] = {"+", " - ", "*", " / ", "**"};
+    static const char *const ours[] = {"+", " - ", "*", " / ", "^"}, *const python[] = {"+", " - ",
+                                                                                        "*", " / ",
+                                                                                        "**"};
     uint64_t k = cim_rng_below(rng, 5);
     value(e, rng, depth);
     both(e, ours[k], python[k]);
@@ -240,11 +241,56 @@ static void test_against_python(void **state)
 static void test_soup(void **state)
 {
     (void)state;
-    static const char *const tokens[] = {
-        "crossbar.rows", "chip.noc", "mesh", "none", "1", "2.5e3", "1e", ".", ".5", "(", ")", ",",
-        "+", "-", "*", "/", "^", "<", "<=", "==", "=", "!=", "!", "&&", "&", "||", "?", ":", "min(",
-        "sqrt (", "mod(", "true", "area", "area_mm2", "latency_s:a b", "\"", "'", " ", "_", "#",
-        "\x01", "\xc3\xa9", "[", "{", "%", "e", "pi", "_pi", "rnd()", "if"};
+    static const char *const tokens[] = {"crossbar.rows",
+                                         "chip.noc",
+                                         "mesh",
+                                         "none",
+                                         "1",
+                                         "2.5e3",
+                                         "1e",
+                                         ".",
+                                         ".5",
+                                         "(",
+                                         ")",
+                                         ",",
+                                         "+",
+                                         "-",
+                                         "*",
+                                         "/",
+                                         "^",
+                                         "<",
+                                         "<=",
+                                         "==",
+                                         "=",
+                                         "!=",
+                                         "!",
+                                         "&&",
+                                         "&",
+                                         "||",
+                                         "?",
+                                         ":",
+                                         "min(",
+                                         "sqrt (",
+                                         "mod(",
+                                         "true",
+                                         "area",
+                                         "area_mm2",
+                                         "latency_s:a b",
+                                         "\"",
+                                         "'",
+                                         " ",
+                                         "_",
+                                         "#",
+                                         "\x01",
+                                         "\xc3\xa9",
+                                         "[",
+                                         "{",
+                                         "%",
+                                         "e",
+                                         "pi",
+                                         "_pi",
+                                         "rnd()",
+                                         "if"};
     static const char *const metrics[] = {"area_mm2", "latency_s", "latency_s:a b"};
     double *slots = cim_alloc(cim_hw_n_fields + 3, sizeof *slots);
     cim_rng *rng = cim_rng_create(3, "soup");
@@ -253,7 +299,10 @@ static void test_soup(void **state)
         cim_text t = {0};
         for (uint64_t n = 1 + cim_rng_below(rng, 9); n > 0; n--)
             cim_text_add(&t, tokens[cim_rng_below(rng, sizeof tokens / sizeof *tokens)]);
-        cim_hw_expr_scope scope = {.slots = slots, .metrics = metrics, .n_metrics = 3, .target = -1,
+        cim_hw_expr_scope scope = {.slots = slots,
+                                   .metrics = metrics,
+                                   .n_metrics = 3,
+                                   .target = -1,
                                    .constraint = cim_rng_below(rng, 2)};
         cim_hw_expr *e;
         char message[256] = "";

@@ -55,7 +55,8 @@ static void write_numeric(cim_rng *rng, const cim_hw_field *f, cim_text *t)
         if (f->type == CIM_HW_INT && cim_rng_below(rng, 2))
             cim_text_addf(t, "{\"range\": [%.0f, %.0f]}", lo, hi);
         else if (f->type == CIM_HW_INT)
-            cim_text_addf(t, "{\"range\": [%.0f, %.0f, %d]}", lo, hi, 1 + (int)cim_rng_below(rng, 9));
+            cim_text_addf(t, "{\"range\": [%.0f, %.0f, %d]}", lo, hi,
+                          1 + (int)cim_rng_below(rng, 9));
         else
             cim_text_addf(t, "{\"range\": [%.17g, %.17g, %.17g]}", lo, hi, (hi - lo) / 7 + 1e-6);
         break;
@@ -90,8 +91,8 @@ static void write_words(cim_rng *rng, const cim_hw_field *f, cim_text *t)
 
 static void write_expr(cim_rng *rng, const size_t *fields, size_t n, cim_text *t)
 {
-    static const char *const forms[] = {"%s", "%s * 2", "%s / 3", "min(%s, 64)", "log2(%s)",
-                                        "%s > 40 ? 8 : 4", "%s - 5"};
+    static const char *const forms[] = {"%s",       "%s * 2",          "%s / 3", "min(%s, 64)",
+                                        "log2(%s)", "%s > 40 ? 8 : 4", "%s - 5"};
     cim_text_add(t, "{\"expr\": \"");
     const char *path = cim_hw_fields[fields[cim_rng_below(rng, n)]].path;
     const char *form = forms[cim_rng_below(rng, sizeof forms / sizeof *forms)];
@@ -106,7 +107,8 @@ static void write_expr(cim_rng *rng, const size_t *fields, size_t n, cim_text *t
 /* A random subset of the fields in random order; expressions only look back, so no circles. */
 static void write_spec(cim_rng *rng, cim_text *t)
 {
-    size_t order[MAX_FIELDS], n = cim_hw_n_fields, used = 0, want = 1 + (size_t)cim_rng_below(rng, 12);
+    size_t order[MAX_FIELDS], n = cim_hw_n_fields, used = 0,
+                              want = 1 + (size_t)cim_rng_below(rng, 12);
     for (size_t i = 0; i < n; i++)
         order[i] = i;
     for (size_t i = 0; i < n; i++) {
@@ -195,7 +197,8 @@ static void test_random_spaces(void **state)
         read++;
         for (int kind = 0; kind <= CIM_HW_SAMPLING_HALTON; kind++) {
             cim_hw_sampler *s;
-            if (cim_hw_sampler_create(space, (cim_hw_sampling)kind, (uint64_t)k, POINTS, &s, NULL) != CIM_OK) {
+            if (cim_hw_sampler_create(space, (cim_hw_sampling)kind, (uint64_t)k, POINTS, &s,
+                                      NULL) != CIM_OK) {
                 assert_true(kind == CIM_HW_SAMPLING_GRID && isinf(cim_hw_space_size(space)));
                 continue;
             }
@@ -203,7 +206,8 @@ static void test_random_spaces(void **state)
             int n = 0;
             for (; cim_hw_sampler_next(s, point); n++)
                 check_point(space, point, t.s);
-            assert_true(n == POINTS || (kind == CIM_HW_SAMPLING_GRID && n == cim_hw_space_size(space)));
+            assert_true(n == POINTS ||
+                        (kind == CIM_HW_SAMPLING_GRID && n == cim_hw_space_size(space)));
             cim_hw_sampler_destroy(s);
         }
         cim_hw_space_destroy(space);
@@ -253,7 +257,8 @@ static void test_damaged_spaces(void **state)
         if (s == CIM_OK) {
             double point[MAX_FIELDS] = {0};
             cim_hw_sampler *sampler;
-            assert_int_equal(cim_hw_sampler_create(space, CIM_HW_SAMPLING_RANDOM, 1, 0, &sampler, NULL), CIM_OK);
+            assert_int_equal(
+                cim_hw_sampler_create(space, CIM_HW_SAMPLING_RANDOM, 1, 0, &sampler, NULL), CIM_OK);
             assert_true(cim_hw_sampler_next(sampler, point));
             check_point(space, point, t.s);
             cim_hw_sampler_destroy(sampler);
@@ -292,7 +297,10 @@ static void test_damaged_architectures(void **state)
         }
         if (s == CIM_OK) {
             for (size_t i = 0; i < cim_hw_n_fields; i++)
-                assert_int_equal(cim_hw_field_check(&cim_hw_fields[i], cim_hw_field_get(&a, &cim_hw_fields[i]), "", NULL), CIM_OK);
+                assert_int_equal(cim_hw_field_check(&cim_hw_fields[i],
+                                                    cim_hw_field_get(&a, &cim_hw_fields[i]), "",
+                                                    NULL),
+                                 CIM_OK);
             char reason[256];
             (void)cim_hw_arch_consistent(&a, reason, sizeof reason);
             cim_hw_arch_clear(&a);

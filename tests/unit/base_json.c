@@ -28,11 +28,40 @@ static void test_valid(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "{}", "[]", "0", "-0", "1", "-1.5", "1e5", "1E+5", "1e-5", "0.1e1", "true", "false", "null",
-        "\"\"", "\"a\"", " 1 ", "\t\n\r 1\n", "[1,2,3]", "[[],[[]],{}]", "{\"a\":{\"b\":[null]}}",
-        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\u00e9\\u20AC\"", "\"\\ud83d\\ude00\"", "\"é€😀\"",
-        "\"\x7f\"", "{\"\":1}", "{\"a\":1,\"A\":2}", "123456789012345678901234567890",
-        "1e308", "-1e308", "5e-324", "1e-400", "[1,[2,[3,[4,[5]]]]]", "\"\xf4\x8f\xbf\xbf\"",
+        "{}",
+        "[]",
+        "0",
+        "-0",
+        "1",
+        "-1.5",
+        "1e5",
+        "1E+5",
+        "1e-5",
+        "0.1e1",
+        "true",
+        "false",
+        "null",
+        "\"\"",
+        "\"a\"",
+        " 1 ",
+        "\t\n\r 1\n",
+        "[1,2,3]",
+        "[[],[[]],{}]",
+        "{\"a\":{\"b\":[null]}}",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+        "\"\\u00e9\\u20AC\"",
+        "\"\\ud83d\\ude00\"",
+        "\"é€😀\"",
+        "\"\x7f\"",
+        "{\"\":1}",
+        "{\"a\":1,\"A\":2}",
+        "123456789012345678901234567890",
+        "1e308",
+        "-1e308",
+        "5e-324",
+        "1e-400",
+        "[1,[2,[3,[4,[5]]]]]",
+        "\"\xf4\x8f\xbf\xbf\"",
         "0.12345678901234567890123456789012345678901234567890123456789"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         cim_json *doc;
@@ -152,8 +181,9 @@ static void test_depth(void **state)
 static void test_truncation(void **state)
 {
     (void)state;
-    static const char text[] = "{\"a\\u00e9\\ud83d\\ude00\": [1.5e-3, true, null, \"\xe2\x82\xac\"],"
-                               " \"b\": {\"c\": -0.0}}";
+    static const char text[] =
+        "{\"a\\u00e9\\ud83d\\ude00\": [1.5e-3, true, null, \"\xe2\x82\xac\"],"
+        " \"b\": {\"c\": -0.0}}";
     for (size_t n = 0; n + 1 < sizeof text - 1; n++) {
         cim_json *doc;
         cim_err err;
@@ -173,9 +203,10 @@ static cim_json *must(const char *text)
 static void test_getters(void **state)
 {
     (void)state;
-    cim_json *d = must("{\"i\": 3.0, \"f\": 2.5, \"s\": \"x\", \"t\": true, \"n\": null, \"a\": [1, 2],"
-                       " \"big\": 9007199254740993, \"u\": \"18446744073709551615\","
-                       " \"u2\": \"18446744073709551616\", \"neg\": \"-1\", \"I\": 7}");
+    cim_json *d =
+        must("{\"i\": 3.0, \"f\": 2.5, \"s\": \"x\", \"t\": true, \"n\": null, \"a\": [1, 2],"
+             " \"big\": 9007199254740993, \"u\": \"18446744073709551615\","
+             " \"u2\": \"18446744073709551616\", \"neg\": \"-1\", \"I\": 7}");
     const cim_json_node *r = cim_json_root(d);
     int64_t i = -9;
     double f = -9;
@@ -274,7 +305,8 @@ static void test_hostile_names(void **state)
 static void test_print(void **state)
 {
     (void)state;
-    static const char text[] = "{\"a\":[1,-2.5,true,null,\"x\\n\\\"\\\\\xe2\x82\xac\"],\"b\":{},\"c\":0.1}";
+    static const char text[] =
+        "{\"a\":[1,-2.5,true,null,\"x\\n\\\"\\\\\xe2\x82\xac\"],\"b\":{},\"c\":0.1}";
     cim_json *d = must(text);
     char *out = cim_json_print(cim_json_root(d));
     assert_string_equal(out, text);
@@ -315,12 +347,16 @@ static void test_allocation_failure(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_valid),         cmocka_unit_test(test_invalid),
-        cmocka_unit_test(test_depth),         cmocka_unit_test(test_truncation),
-        cmocka_unit_test(test_getters),       cmocka_unit_test(test_pointers),
-        cmocka_unit_test(test_known_keys),    cmocka_unit_test(test_hostile_names),
-        cmocka_unit_test(test_print),         cmocka_unit_test(test_file_errors),
-        cmocka_unit_test(test_allocation_failure)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_valid),
+                                       cmocka_unit_test(test_invalid),
+                                       cmocka_unit_test(test_depth),
+                                       cmocka_unit_test(test_truncation),
+                                       cmocka_unit_test(test_getters),
+                                       cmocka_unit_test(test_pointers),
+                                       cmocka_unit_test(test_known_keys),
+                                       cmocka_unit_test(test_hostile_names),
+                                       cmocka_unit_test(test_print),
+                                       cmocka_unit_test(test_file_errors),
+                                       cmocka_unit_test(test_allocation_failure)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

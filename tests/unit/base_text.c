@@ -47,8 +47,8 @@ static void test_text(void **state)
 static void test_double_round_trip(void **state)
 {
     (void)state;
-    static const double special[] = {0.1,     0.2,     0.1 + 0.2, 1.0 / 3, 1e300,   DBL_MIN,
-                                     DBL_MAX, 5e-324,  123456789, 1e21,    0x1p53,  -0.0,
+    static const double special[] = {0.1,     0.2,     0.1 + 0.2, 1.0 / 3, 1e300,    DBL_MIN,
+                                     DBL_MAX, 5e-324,  123456789, 1e21,    0x1p53,   -0.0,
                                      1e-7,    2.0 / 3, 100,       1.5e-9,  0x1p-1074};
     char buf[32];
     for (size_t i = 0; i < sizeof special / sizeof *special; i++)
@@ -58,7 +58,8 @@ static void test_double_round_trip(void **state)
     assert_string_equal(cim_double_text(128, buf, sizeof buf), "128");
     cim_rng *rng = cim_rng_create(7, "test");
     for (int i = 0; i < 100000; i++) {
-        uint64_t bits = cim_rng_below(rng, UINT64_C(1) << 32) << 32 | cim_rng_below(rng, UINT64_C(1) << 32);
+        uint64_t bits =
+            cim_rng_below(rng, UINT64_C(1) << 32) << 32 | cim_rng_below(rng, UINT64_C(1) << 32);
         double v;
         memcpy(&v, &bits, sizeof v);
         if (isfinite(v) && strtod(cim_double_text(v, buf, sizeof buf), NULL) != v)
@@ -107,9 +108,9 @@ static void test_writer(void **state)
         if (cim_json_parse(t.s, t.n, "w", &doc, &err) != CIM_OK)
             fail_msg("%s", err.message);
         const char *s = NULL;
-        assert_int_equal(cim_json_string(doc, cim_json_find(cim_json_root(doc), "q\"\\\n\x01"), &s,
-                                         NULL),
-                         CIM_OK);
+        assert_int_equal(
+            cim_json_string(doc, cim_json_find(cim_json_root(doc), "q\"\\\n\x01"), &s, NULL),
+            CIM_OK);
         assert_string_equal(s, "a\"b\\c\nd\te\x1f");
         cim_json_free(doc);
         cim_text_clear(&t);
@@ -194,8 +195,8 @@ static void test_errors(void **state)
     assert_int_equal(strlen(err.message), sizeof err.message - 1);
     assert_int_equal(strlen(err.where), sizeof err.where - 1);
     assert_memory_equal(err.message, "a b [31my", 9);
-    static const int exits[][2] = {{CIM_OK, 0},        {CIM_E_INPUT, 2},    {CIM_E_IO, 1},
-                                   {CIM_E_NOMEM, 1},   {CIM_E_INTERNAL, 1}, {CIM_E_STOPPED, 3}};
+    static const int exits[][2] = {{CIM_OK, 0},      {CIM_E_INPUT, 2},    {CIM_E_IO, 1},
+                                   {CIM_E_NOMEM, 1}, {CIM_E_INTERNAL, 1}, {CIM_E_STOPPED, 3}};
     for (size_t i = 0; i < sizeof exits / sizeof *exits; i++)
         assert_int_equal(cim_status_exit((cim_status)exits[i][0]), exits[i][1]);
 }
@@ -267,9 +268,9 @@ static void test_rng(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),    cmocka_unit_test(test_double_round_trip),
-        cmocka_unit_test(test_writer),  cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_files),   cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_hash),    cmocka_unit_test(test_rng)};
+        cmocka_unit_test(test_text),   cmocka_unit_test(test_double_round_trip),
+        cmocka_unit_test(test_writer), cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_files),  cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_hash),   cmocka_unit_test(test_rng)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,7 +28,8 @@ static void assert_same(const cim_hw_arch *a, const cim_hw_arch *b)
     assert_string_equal(a->name, b->name);
     assert_string_equal(a->source, b->source);
     for (size_t i = 0; i < cim_hw_n_fields; i++) {
-        double x = cim_hw_field_get(a, &cim_hw_fields[i]), y = cim_hw_field_get(b, &cim_hw_fields[i]);
+        double x = cim_hw_field_get(a, &cim_hw_fields[i]),
+               y = cim_hw_field_get(b, &cim_hw_fields[i]);
         if (!(x == y || (isnan(x) && isnan(y))))
             fail_msg("%s: %.17g and %.17g", cim_hw_fields[i].path, x, y);
     }
@@ -54,18 +55,47 @@ static void assert_same(const cim_hw_arch *a, const cim_hw_arch *b)
 static void test_fields_complete(void **state)
 {
     (void)state;
-    static const char *const contract[] = {
-        "computing_mode", "technology_nm", "supply_v", "clock_mhz", "chip.cores", "chip.noc",
-        "chip.noc_bits_per_cycle", "chip.buffer_kib", "chip.buffer_bits_per_cycle",
-        "chip.alu_ops_per_cycle", "chip.offchip_gb_per_s", "core.crossbars", "core.buffer_kib",
-        "core.buffer_bits_per_cycle", "core.alu_ops_per_cycle", "crossbar.rows", "crossbar.cols",
-        "crossbar.parallel_rows", "crossbar.adcs", "crossbar.adc_bits", "crossbar.dac_bits",
-        "crossbar.read_ns", "crossbar.adc_msps", "device.type", "device.bits_per_cell",
-        "adc.model", "workload.weight_bits", "workload.activation_bits", "workload.batch",
-        "workload.sequence_length", "schedule.level", "schedule.objective", "schedule.pipeline",
-        "schedule.duplication", "schedule.max_copies", "schedule.segmentation",
-        "schedule.binding", "schedule.stagger", "schedule.remap", "schedule.placement",
-        "schedule.peak_power_cap_w"};
+    static const char *const contract[] = {"computing_mode",
+                                           "technology_nm",
+                                           "supply_v",
+                                           "clock_mhz",
+                                           "chip.cores",
+                                           "chip.noc",
+                                           "chip.noc_bits_per_cycle",
+                                           "chip.buffer_kib",
+                                           "chip.buffer_bits_per_cycle",
+                                           "chip.alu_ops_per_cycle",
+                                           "chip.offchip_gb_per_s",
+                                           "core.crossbars",
+                                           "core.buffer_kib",
+                                           "core.buffer_bits_per_cycle",
+                                           "core.alu_ops_per_cycle",
+                                           "crossbar.rows",
+                                           "crossbar.cols",
+                                           "crossbar.parallel_rows",
+                                           "crossbar.adcs",
+                                           "crossbar.adc_bits",
+                                           "crossbar.dac_bits",
+                                           "crossbar.read_ns",
+                                           "crossbar.adc_msps",
+                                           "device.type",
+                                           "device.bits_per_cell",
+                                           "adc.model",
+                                           "workload.weight_bits",
+                                           "workload.activation_bits",
+                                           "workload.batch",
+                                           "workload.sequence_length",
+                                           "schedule.level",
+                                           "schedule.objective",
+                                           "schedule.pipeline",
+                                           "schedule.duplication",
+                                           "schedule.max_copies",
+                                           "schedule.segmentation",
+                                           "schedule.binding",
+                                           "schedule.stagger",
+                                           "schedule.remap",
+                                           "schedule.placement",
+                                           "schedule.peak_power_cap_w"};
     for (size_t i = 0; i < sizeof contract / sizeof *contract; i++)
         if (cim_hw_field_find(contract[i]) < 0)
             fail_msg("no field %s", contract[i]);
@@ -89,11 +119,10 @@ static void test_fields_complete(void **state)
         if (f->optional)
             assert_int_equal(f->type, CIM_HW_REAL);
     }
-    const cim_hw_field *bits[] = {
-        &cim_hw_fields[cim_hw_field_find("crossbar.adc_bits")],
-        &cim_hw_fields[cim_hw_field_find("crossbar.dac_bits")],
-        &cim_hw_fields[cim_hw_field_find("workload.weight_bits")],
-        &cim_hw_fields[cim_hw_field_find("workload.activation_bits")]};
+    const cim_hw_field *bits[] = {&cim_hw_fields[cim_hw_field_find("crossbar.adc_bits")],
+                                  &cim_hw_fields[cim_hw_field_find("crossbar.dac_bits")],
+                                  &cim_hw_fields[cim_hw_field_find("workload.weight_bits")],
+                                  &cim_hw_fields[cim_hw_field_find("workload.activation_bits")]};
     for (size_t i = 0; i < 4; i++)
         assert_true(bits[i]->min == 1 && bits[i]->max == 16);
     const cim_hw_field *cell = &cim_hw_fields[cim_hw_field_find("device.bits_per_cell")];
@@ -118,9 +147,9 @@ static void test_fields_documented(void **state)
     (void)state;
     char *text;
     size_t size;
-    assert_int_equal(cim_file_read(CIM_TEST_DATA "/../../hwspace/README.md", 1 << 20, &text, &size,
-                                   NULL),
-                     CIM_OK);
+    assert_int_equal(
+        cim_file_read(CIM_TEST_DATA "/../../hwspace/README.md", 1 << 20, &text, &size, NULL),
+        CIM_OK);
     for (size_t i = 0; i < cim_hw_n_fields; i++) {
         const cim_hw_field *f = &cim_hw_fields[i];
         char allowed[200], fallback[80], row[600];
@@ -359,11 +388,16 @@ static void test_set(void **state)
 {
     (void)state;
     cim_hw_arch a = load("isaac");
-    static const char *const good[] = {
-        "schedule.level=mvm",       "schedule.pipeline=false", "chip.noc_bits_per_cycle=null",
-        "crossbar.rows=256",        "supply_v=0.9",            "clock_mhz=1e3",
-        "device.type=\"pcm\"",      "chip.noc=torus",          "schedule.stagger=false",
-        "crossbar.adc_bits=6.0"};
+    static const char *const good[] = {"schedule.level=mvm",
+                                       "schedule.pipeline=false",
+                                       "chip.noc_bits_per_cycle=null",
+                                       "crossbar.rows=256",
+                                       "supply_v=0.9",
+                                       "clock_mhz=1e3",
+                                       "device.type=\"pcm\"",
+                                       "chip.noc=torus",
+                                       "schedule.stagger=false",
+                                       "crossbar.adc_bits=6.0"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         cim_err err = {0};
         if (cim_hw_arch_set(&a, good[i], &err) != CIM_OK)
@@ -394,7 +428,8 @@ static void test_set_refuses(void **state)
     static const struct {
         const char *set, *where, *message;
     } bad[] = {
-        {"crossbar.row=64", "--set", "unknown path \"crossbar.row\"; did you mean \"crossbar.rows\"?"},
+        {"crossbar.row=64", "--set",
+         "unknown path \"crossbar.row\"; did you mean \"crossbar.rows\"?"},
         {"crossbar.rows", "--set", "PATH=VALUE is needed"},
         {"=3", "--set", "PATH=VALUE is needed"},
         {"", "--set", "PATH=VALUE is needed"},
@@ -422,7 +457,8 @@ static void test_set_refuses(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cim_err err = {0};
         assert_int_equal(cim_hw_arch_set(&a, bad[i].set, &err), CIM_E_INPUT);
-        if (strncmp(err.where, bad[i].where, strlen(bad[i].where)) || !strstr(err.message, bad[i].message))
+        if (strncmp(err.where, bad[i].where, strlen(bad[i].where)) ||
+            !strstr(err.message, bad[i].message))
             fail_msg("--set %s gave %s: %s", bad[i].set, err.where, err.message);
         assert_memory_equal(&a, &before, sizeof a);
     }
@@ -451,8 +487,10 @@ static void test_consistency(void **state)
     (void)state;
     expect_reason("isaac", (const char *const[]){"crossbar.rows=64", NULL},
                   "crossbar.parallel_rows is 128, crossbar.rows only 64");
-    expect_reason("isaac", (const char *const[]){"crossbar.adcs=129", NULL}, "crossbar.cols only 128");
-    expect_reason("isaac", (const char *const[]){"device.type=sram", NULL}, "a sram cell holds 1 bit");
+    expect_reason("isaac", (const char *const[]){"crossbar.adcs=129", NULL},
+                  "crossbar.cols only 128");
+    expect_reason("isaac", (const char *const[]){"device.type=sram", NULL},
+                  "a sram cell holds 1 bit");
     expect_reason("isaac", (const char *const[]){"device.type=stt_mram", NULL}, "holds 1 bit");
     expect_reason("isaac", (const char *const[]){"crossbar.adcs=0", NULL}, "digital CIM");
     expect_reason("jia2021", (const char *const[]){"schedule.level=mvm", NULL},
@@ -479,9 +517,9 @@ static void test_invalid_files(void **state)
     (void)state;
     char *table;
     size_t size, n = 0;
-    assert_int_equal(cim_file_read(CIM_TEST_DATA "/invalid/arch/expected.tsv", 1 << 20, &table,
-                                   &size, NULL),
-                     CIM_OK);
+    assert_int_equal(
+        cim_file_read(CIM_TEST_DATA "/invalid/arch/expected.tsv", 1 << 20, &table, &size, NULL),
+        CIM_OK);
     char *save = NULL;
     for (char *line = strtok_r(table, "\n", &save); line; line = strtok_r(NULL, "\n", &save), n++) {
         char *pointer = strchr(line, '\t'), *message = pointer ? strchr(pointer + 1, '\t') : NULL;
@@ -531,14 +569,20 @@ static void test_allocation_failure(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fields_complete),   cmocka_unit_test(test_fields_disjoint),
-        cmocka_unit_test(test_fields_documented), cmocka_unit_test(test_field_text),
-        cmocka_unit_test(test_presets_load),      cmocka_unit_test(test_presets_sources),
-        cmocka_unit_test(test_preset_numbers),    cmocka_unit_test(test_unknown_preset),
-        cmocka_unit_test(test_round_trip),        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_set),               cmocka_unit_test(test_set_refuses),
-        cmocka_unit_test(test_consistency),       cmocka_unit_test(test_invalid_files),
-        cmocka_unit_test(test_allocation_failure)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_fields_complete),
+                                       cmocka_unit_test(test_fields_disjoint),
+                                       cmocka_unit_test(test_fields_documented),
+                                       cmocka_unit_test(test_field_text),
+                                       cmocka_unit_test(test_presets_load),
+                                       cmocka_unit_test(test_presets_sources),
+                                       cmocka_unit_test(test_preset_numbers),
+                                       cmocka_unit_test(test_unknown_preset),
+                                       cmocka_unit_test(test_round_trip),
+                                       cmocka_unit_test(test_defaults),
+                                       cmocka_unit_test(test_set),
+                                       cmocka_unit_test(test_set_refuses),
+                                       cmocka_unit_test(test_consistency),
+                                       cmocka_unit_test(test_invalid_files),
+                                       cmocka_unit_test(test_allocation_failure)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

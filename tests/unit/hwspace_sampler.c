@@ -54,7 +54,8 @@ static cim_hw_sampler *sampler_of(const cim_hw_space *space, cim_hw_sampling kin
 static const char mixed[] =
     "{\"chip.cores\": {\"values\": [512, 64, 128]}, \"crossbar.rows\": {\"log2\": [64, 512]},"
     "\"crossbar.cols\": {\"expr\": \"crossbar.rows\"},"
-    "\"schedule.pipeline\": {\"choice\": [true, false]}, \"crossbar.adc_bits\": {\"range\": [4, 8]}}";
+    "\"schedule.pipeline\": {\"choice\": [true, false]}, \"crossbar.adc_bits\": {\"range\": [4, "
+    "8]}}";
 static const char reals[] =
     "{\"clock_mhz\": {\"real\": [0.001, 1000.001]}, \"supply_v\": {\"real\": [0.5, 1.5]},"
     "\"technology_nm\": {\"real\": [10, 110]}, \"crossbar.read_ns\": {\"real\": [1, 101]}}";
@@ -227,7 +228,8 @@ static void test_discrepancy(void **state)
 static void test_plain_sequences(void **state)
 {
     (void)state;
-    cim_hw_space *space = space_of("{\"supply_v\": {\"real\": [1, 2]}, \"clock_mhz\": {\"real\": [1, 2]}}");
+    cim_hw_space *space =
+        space_of("{\"supply_v\": {\"real\": [1, 2]}, \"clock_mhz\": {\"real\": [1, 2]}}");
     cim_hw_sampler *s = sampler_of(space, CIM_HW_SAMPLING_HALTON, 0, 0);
     static const double halton[][2] = {{1. / 2, 1. / 3}, {1. / 4, 2. / 3}, {3. / 4, 1. / 9},
                                        {1. / 8, 4. / 9}, {5. / 8, 7. / 9}, {3. / 8, 2. / 9}};
@@ -271,7 +273,8 @@ static void test_random_uniform(void **state)
     cim_hw_space_destroy(space);
 }
 
-static void expect_refusal(const char *parameters, cim_hw_sampling kind, uint64_t n, const char *part)
+static void expect_refusal(const char *parameters, cim_hw_sampling kind, uint64_t n,
+                           const char *part)
 {
     cim_hw_space *space = space_of(parameters);
     cim_hw_sampler *s = NULL;
@@ -296,10 +299,10 @@ static void test_huge(void **state)
 {
     (void)state;
     /* 2^63 points and more: no overflow, still a bijection at the far end. */
-    cim_hw_space *space =
-        space_of("{\"chip.cores\": {\"range\": [1, 1000000]}, \"crossbar.rows\": {\"range\": [1, 8192]},"
-                 "\"crossbar.cols\": {\"range\": [1, 8192]}, \"workload.batch\": {\"range\": [1, 1000000]},"
-                 "\"schedule.max_copies\": {\"range\": [0, 1000000000]}}");
+    cim_hw_space *space = space_of(
+        "{\"chip.cores\": {\"range\": [1, 1000000]}, \"crossbar.rows\": {\"range\": [1, 8192]},"
+        "\"crossbar.cols\": {\"range\": [1, 8192]}, \"workload.batch\": {\"range\": [1, 1000000]},"
+        "\"schedule.max_copies\": {\"range\": [0, 1000000000]}}");
     assert_true(cim_hw_space_size(space) > 0x1p64);
     cim_hw_sampler *s = sampler_of(space, CIM_HW_SAMPLING_GRID, 0, 0);
     double p[5];

@@ -117,8 +117,8 @@ static void test_levels(void **state)
             if (p->domain != CIM_HW_DOMAIN_EXPR)
                 assert_int_equal(cim_hw_space_level_of(s, i, cim_hw_space_level_value(s, i, k)), k);
     }
-    assert_int_equal(cim_hw_space_level_of(s, 0, 100), 2);  /* 128 of 512, 64, 128, 256 */
-    assert_int_equal(cim_hw_space_level_of(s, 1, 90), 0);   /* 64 is nearer than 128 */
+    assert_int_equal(cim_hw_space_level_of(s, 0, 100), 2); /* 128 of 512, 64, 128, 256 */
+    assert_int_equal(cim_hw_space_level_of(s, 1, 90), 0);  /* 64 is nearer than 128 */
     assert_int_equal(cim_hw_space_level_of(s, 1, 97), 1);
     assert_int_equal(cim_hw_space_level_of(s, 1, 1e9), 3);
     assert_int_equal(cim_hw_space_level_of(s, 1, -5), 0);
@@ -166,9 +166,10 @@ static void expect_resolve(const char *expr, const char *path, double rows, cons
 {
     char text[600], reason[256] = "";
     /* The expression comes first, so that order in the file is no help. */
-    snprintf(text, sizeof text,
-             "{\"parameters\": {\"%s\": {\"expr\": \"%s\"}, \"crossbar.rows\": {\"range\": [1, 8192]}}}",
-             path, expr);
+    snprintf(
+        text, sizeof text,
+        "{\"parameters\": {\"%s\": {\"expr\": \"%s\"}, \"crossbar.rows\": {\"range\": [1, 8192]}}}",
+        path, expr);
     cim_hw_space *s = space_of(text);
     double p[2] = {0, rows};
     bool ok = cim_hw_space_resolve(s, p, reason, sizeof reason);
@@ -183,7 +184,8 @@ static void test_resolve_types(void **state)
 {
     (void)state;
     expect_resolve("crossbar.rows / 2", "crossbar.cols", 128, NULL, 64);
-    expect_resolve("crossbar.rows / 2", "crossbar.cols", 129, "gives 64.5, allowed is an integer", 0);
+    expect_resolve("crossbar.rows / 2", "crossbar.cols", 129, "gives 64.5, allowed is an integer",
+                   0);
     expect_resolve("crossbar.rows * 2", "crossbar.cols", 8192, "gives 16384", 0);
     expect_resolve("crossbar.rows - 1", "crossbar.cols", 1, "gives 0", 0);
     expect_resolve("1 / (crossbar.rows - 1)", "crossbar.cols", 1, "gives inf", 0);
@@ -251,20 +253,39 @@ static void test_comparisons(void **state)
         bool holds;
         double violation;
     } cases[] = {
-        {"2 + 3 * 4 == 14", true, 0},      {"3 >= 4", false, 1.0 / 7},  {"3 > 3", false, 2.3e-16},
-        {"3 < 2", false, 0.2},             {"3 == 1", false, 0.5},      {"3 != 3", false, 1},
-        {"0 == 0", true, 0},               {"0 > 0", false, 1},         {"-2 ^ 2 == -4", true, 0},
-        {"2 ^ 3 ^ 2 == 512", true, 0},     {"2 ^ -1 == 0.5", true, 0},  {"1 < 2 && 2 < 3", true, 0},
-        {"1 < 2 && 3 < 2", false, 1},      {"1 > 2 || 3 < 2 || 1 == 1", true, 0},
-        {"(1 < 2) + (2 < 3) == 2", true, 0}, {"1 - -2 == 3", true, 0},  {"+2 == 2", true, 0},
-        {"mod(7, 4) == 3", true, 0},       {"max(1, 5, 3) - min(4, 2, 9) == 3", true, 0},
-        {"floor(2.7) + ceil(2.2) + round(2.5) == 8", true, 0}, {"abs(-1.5e0) == .15E+1", true, 0},
-        {"log2(8) + log10(100) + ln(exp(1)) == 6", true, 0}, {"sqrt(-1) != 1", false, 1},
-        {"computing_mode == crossbar", true, 0}, {"core != computing_mode", true, 0},
-        {"chip.noc >= bus && chip.noc <= torus", true, 0}, {"schedule.duplication == none", false, 1},
-        {"device.type == reram ? 1 == 1 : 1 == 2", true, 0}, {"schedule.pipeline == true", true, 0},
-        {"schedule.stagger == false", true, 0}, {"chip.buffer_kib > 1e300", true, 0},
-        {"(chip.cores) * core.crossbars * crossbar.rows * crossbar.cols * 2 == 63 * 2 ^ 23", true, 0}};
+        {"2 + 3 * 4 == 14", true, 0},
+        {"3 >= 4", false, 1.0 / 7},
+        {"3 > 3", false, 2.3e-16},
+        {"3 < 2", false, 0.2},
+        {"3 == 1", false, 0.5},
+        {"3 != 3", false, 1},
+        {"0 == 0", true, 0},
+        {"0 > 0", false, 1},
+        {"-2 ^ 2 == -4", true, 0},
+        {"2 ^ 3 ^ 2 == 512", true, 0},
+        {"2 ^ -1 == 0.5", true, 0},
+        {"1 < 2 && 2 < 3", true, 0},
+        {"1 < 2 && 3 < 2", false, 1},
+        {"1 > 2 || 3 < 2 || 1 == 1", true, 0},
+        {"(1 < 2) + (2 < 3) == 2", true, 0},
+        {"1 - -2 == 3", true, 0},
+        {"+2 == 2", true, 0},
+        {"mod(7, 4) == 3", true, 0},
+        {"max(1, 5, 3) - min(4, 2, 9) == 3", true, 0},
+        {"floor(2.7) + ceil(2.2) + round(2.5) == 8", true, 0},
+        {"abs(-1.5e0) == .15E+1", true, 0},
+        {"log2(8) + log10(100) + ln(exp(1)) == 6", true, 0},
+        {"sqrt(-1) != 1", false, 1},
+        {"computing_mode == crossbar", true, 0},
+        {"core != computing_mode", true, 0},
+        {"chip.noc >= bus && chip.noc <= torus", true, 0},
+        {"schedule.duplication == none", false, 1},
+        {"device.type == reram ? 1 == 1 : 1 == 2", true, 0},
+        {"schedule.pipeline == true", true, 0},
+        {"schedule.stagger == false", true, 0},
+        {"chip.buffer_kib > 1e300", true, 0},
+        {"(chip.cores) * core.crossbars * crossbar.rows * crossbar.cols * 2 == 63 * 2 ^ 23", true,
+         0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[400];
         snprintf(text, sizeof text,
@@ -284,9 +305,9 @@ static void test_invalid_files(void **state)
     (void)state;
     char *table;
     size_t size, n = 0;
-    assert_int_equal(cim_file_read(CIM_TEST_DATA "/invalid/space/expected.tsv", 1 << 20, &table,
-                                   &size, NULL),
-                     CIM_OK);
+    assert_int_equal(
+        cim_file_read(CIM_TEST_DATA "/invalid/space/expected.tsv", 1 << 20, &table, &size, NULL),
+        CIM_OK);
     char *save = NULL;
     for (char *line = strtok_r(table, "\n", &save); line; line = strtok_r(NULL, "\n", &save), n++) {
         char *pointer = strchr(line, '\t'), *message = pointer ? strchr(pointer + 1, '\t') : NULL;
@@ -328,8 +349,8 @@ static void test_show(void **state)
     assert_int_equal(cim_json_count(cim_json_find(root, "constraints")), 6);
     assert_int_equal(cim_json_type_of(cim_json_find(root, "size")), CIM_JSON_NULL);
     double share = -1;
-    assert_int_equal(cim_json_double(doc, cim_json_find(root, "feasible_share"), 0, 1, &share, NULL),
-                     CIM_OK);
+    assert_int_equal(
+        cim_json_double(doc, cim_json_find(root, "feasible_share"), 0, 1, &share, NULL), CIM_OK);
     /* Half the points have the pipeline on; of those 7/8 satisfy level == mvm || cores > 100. */
     assert_true(fabs(share - 0.5 * 7 / 8) < 0.06);
     const cim_json_node *point = cim_json_find(cim_json_first(examples), "point");
@@ -376,10 +397,10 @@ static void test_allocation_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_domains),       cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_resolve),       cmocka_unit_test(test_resolve_types),
-        cmocka_unit_test(test_constraints),   cmocka_unit_test(test_comparisons),
-        cmocka_unit_test(test_invalid_files), cmocka_unit_test(test_show),
+        cmocka_unit_test(test_domains),           cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_resolve),           cmocka_unit_test(test_resolve_types),
+        cmocka_unit_test(test_constraints),       cmocka_unit_test(test_comparisons),
+        cmocka_unit_test(test_invalid_files),     cmocka_unit_test(test_show),
         cmocka_unit_test(test_allocation_failure)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
