@@ -15,8 +15,8 @@
 static const struct {
     const char *name, *line;
 } builtins[] = {
-    {"vgg7", "VGG-7 for CIFAR-10, 32x32: 128C3x2-MP-256C3x2-MP-512C3x2-MP-1024FC-10"},
-    {"vgg8", "VGG-8 for CIFAR-10, 32x32, of NeuroSim: as vgg7 with biases' batch normalisation"},
+    {"vgg7", "VGG-7 for CIFAR-10, 32x32: 2x128C3-MP-2x256C3-MP-2x512C3-MP-1024FC-10"},
+    {"vgg8", "VGG-8 of NeuroSim for CIFAR-10, 32x32: the layers of vgg7 without normalisation and biases"},
     {"vgg16", "VGG-16 for ImageNet, 224x224 (torchvision)"},
     {"resnet18", "ResNet-18 for ImageNet, 224x224 (torchvision)"},
     {"resnet34", "ResNet-34 for ImageNet, 224x224 (torchvision)"},

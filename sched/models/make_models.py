@@ -202,6 +202,25 @@ def strip(graph):
         entry.key, entry.value = "location", "none"
 
 
+def merge(graph):
+    """The exporter repeats constants and shape arithmetic: keep one of equal nodes."""
+    first, same, kept = {}, {}, []
+    for node in graph.node:
+        for i, name in enumerate(node.input):
+            node.input[i] = same.get(name, name)
+        key = (node.op_type, tuple(node.input), len(node.output),
+               tuple(a.SerializeToString() for a in node.attribute))
+        if key in first and not {o.name for o in graph.output} & set(node.output):
+            same.update(zip(node.output, first[key]))
+            continue
+        first[key] = list(node.output)
+        if node.op_type in ("Constant", "Shape"):
+            node.name = ""
+        kept.append(node)
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
 def shorten(graph):
     """Values are called by numbers; parameters, inputs and outputs keep their names."""
     keep = {t.name for t in graph.initializer} | {i.name for i in graph.input}
@@ -227,6 +246,7 @@ def make(name, folder):
                       training=torch.onnx.TrainingMode.PRESERVE)
     proto = onnx.load_model_from_string(stream.getvalue())
     strip(proto.graph)
+    merge(proto.graph)
     shorten(proto.graph)
     proto.graph.name = name
     for dim, (default, most) in dimensions.items():
