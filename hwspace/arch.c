@@ -118,6 +118,18 @@ static bool is_bare_word(const char *s)
     return (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_';
 }
 
+static cim_status read_value(const cim_hw_field *f, const char *text, const char *where, double *out,
+                             cim_err *err)
+{
+    cim_json *doc = NULL;
+    cim_err why = {0}; /* a lone value has no pointer worth showing, only the flag */
+    cim_status s = cim_json_parse(text, strlen(text), where, &doc, &why);
+    if (s == CIM_OK)
+        s = cim_hw_field_read(f, doc, cim_json_root(doc), out, &why);
+    cim_json_free(doc);
+    return s == CIM_OK ? CIM_OK : cim_err_set(err, s, where, "%s", why.message);
+}
+
 cim_status cim_hw_arch_set(cim_hw_arch *arch, const char *assignment, cim_err *err)
 {
     const char *equals = strchr(assignment, '=');
@@ -135,12 +147,8 @@ cim_status cim_hw_arch_set(cim_hw_arch *arch, const char *assignment, cim_err *e
         snprintf(quoted, sizeof quoted, "\"%s\"", value);
         value = quoted;
     }
-    cim_json *doc = NULL;
-    CIM_TRY(cim_json_parse(value, strlen(value), where, &doc, err));
     double v;
-    cim_status s = cim_hw_field_read(&cim_hw_fields[i], doc, cim_json_root(doc), &v, err);
-    cim_json_free(doc);
-    CIM_TRY(s);
+    CIM_TRY(read_value(&cim_hw_fields[i], value, where, &v, err));
     cim_hw_field_put(arch, &cim_hw_fields[i], v);
     arch->overridden |= (uint64_t)1 << i;
     return CIM_OK;
