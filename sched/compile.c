@@ -9,7 +9,7 @@ static cim_status scratch_alloc(cim_cc_context *cx)
 {
     cim_cc_plan *plan = cx->plan;
     size_t nodes = (size_t)plan->n_nodes + 1;
-    cx->finish = cim_arena_take(cx->ar, plan->prepared->total_steps, sizeof *cx->finish);
+    cx->finish = cim_arena_take(cx->ar, plan->prepared->fine.total_steps, sizeof *cx->finish);
     cx->classes = cim_arena_take(cx->ar, nodes, sizeof *cx->classes);
     cx->trimmed = cim_arena_take(cx->ar, nodes, sizeof *cx->trimmed);
     cx->trial = cim_arena_alloc(cx->ar, nodes, sizeof *cx->trial);
@@ -71,7 +71,7 @@ cim_status cim_cc_compile(const cim_cc_prepared *prepared, const cim_hw_arch *ar
     plan->chip = *chip;
     plan->ops = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->ops);
     plan->digital_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->digital_ns);
-    cim_cc_context cx = {.plan = plan, .ar = ar, .want_bound = out != NULL};
+    cim_cc_context cx = {.plan = plan, .ar = ar, .flow = &prepared->fine, .want_bound = out != NULL};
     if (!plan->ops || !plan->digital_ns || run_passes(&cx) != CIM_OK)
         return cim_err_set(err, CIM_E_NOMEM, prepared->graph->name, "out of memory compiling");
     *result = plan->result;

@@ -17,7 +17,7 @@
 
 /* Rounds beyond ROUNDS only tighten the bound of a plan that someone looks at: the copies are the
  * same as in a search. */
-enum { ROUNDS = 4, ROUNDS_QUICK = 2, ROUNDS_BOUND = 60 };
+enum { ROUNDS = 4, ROUNDS_QUICK = 0, ROUNDS_BOUND = 60 };
 /* Every operator keeps a little weight so that units no path asks for are still used. */
 static const double least_share = 0.01;
 
@@ -248,7 +248,7 @@ static cim_status polish(cim_cc_context *cx, cim_cc_range *r, game *g, bool writ
     for (uint32_t i = r->first; i < r->end; i++)
         spare -= weight_of(plan, i, picks[i]);
     for (cim_cc_op_id id = r->first_op; id < r->end_op; id++)
-        steps += plan->prepared->stream[id].steps;
+        steps += cx->flow->stream[id].steps;
     int trials = POLISH_STEPS / (int)(steps < POLISH_STEPS ? steps : POLISH_STEPS);
     if (trials > POLISH_TRIALS)
         trials = POLISH_TRIALS;

@@ -37,17 +37,17 @@ typedef struct timing {
     double occupancy, service, spacing, fill;
 } timing;
 
-static timing op_timing(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc_node *node,
+static timing op_timing(const cim_cc_context *cx, cim_cc_op_id id, const cim_cc_node *node,
                         uint32_t pick)
 {
     timing t = {0};
-    double steps = plan->prepared->stream[id].steps;
+    double steps = cx->flow->stream[id].steps;
     if (node) {
         t.fill = node->fill_ns;
         t.occupancy = node->choices[pick].cost - node->fill_ns;
         t.service = fmin(fmax(node->unit_ns, t.occupancy / steps), t.occupancy);
     } else {
-        t.occupancy = plan->digital_ns[id];
+        t.occupancy = cx->plan->digital_ns[id];
         t.service = t.occupancy / steps;
     }
     t.spacing = steps > 1 ? (t.occupancy - t.service) / (steps - 1) : 0.0;
@@ -58,13 +58,14 @@ static timing op_timing(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc_n
 static void gather_ready(const cim_cc_context *cx, const cim_cc_range *range, cim_cc_op_id id,
                          double *ready)
 {
-    const cim_cc_prepared *p = cx->plan->prepared;
-    const cim_cc_op *op = &p->graph->ops[id];
+    const cim_cc_flow *p = cx->flow;
+    const cim_cc_graph *g = cx->plan->graph;
+    const cim_cc_op *op = &g->ops[id];
     uint32_t steps = p->stream[id].steps;
     for (uint32_t s = 0; s < steps; s++)
         ready[s] = 0.0;
     for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
-        cim_cc_op_id from = p->graph->edges[k].producer;
+        cim_cc_op_id from = g->edges[k].producer;
         if (from == CIM_CC_INVALID || from < range->first_op)
             continue;
         const double *done = cx->finish + p->stream[from].offset;
@@ -93,11 +94,12 @@ static void run_steps(double *ready, uint32_t steps, const timing *t, double *st
 static double latest_input(const cim_cc_context *cx, const cim_cc_range *range, cim_cc_op_id id,
                            uint32_t s, cim_cc_op_id *from, uint32_t *from_step)
 {
-    const cim_cc_prepared *p = cx->plan->prepared;
-    const cim_cc_op *op = &p->graph->ops[id];
+    const cim_cc_flow *p = cx->flow;
+    const cim_cc_graph *g = cx->plan->graph;
+    const cim_cc_op *op = &g->ops[id];
     double latest = 0.0;
     for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
-        cim_cc_op_id producer = p->graph->edges[k].producer;
+        cim_cc_op_id producer = g->edges[k].producer;
         if (producer == CIM_CC_INVALID || producer < range->first_op)
             continue;
         uint32_t step = p->need[k][s] - 1;
@@ -114,7 +116,7 @@ static double latest_input(const cim_cc_context *cx, const cim_cc_range *range, 
 /* Last operator of the range to finish. */
 static cim_cc_op_id last_finisher(const cim_cc_context *cx, const cim_cc_range *range)
 {
-    const cim_cc_stream *stream = cx->plan->prepared->stream;
+    const cim_cc_stream *stream = cx->flow->stream;
     cim_cc_op_id last = range->first_op;
     double latest = -1.0;
     for (cim_cc_op_id id = range->first_op; id < range->end_op; id++) {
@@ -148,7 +150,7 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
                           const uint32_t *picks, double *share, double *constant)
 {
     const cim_cc_plan *plan = cx->plan;
-    const cim_cc_stream *stream = plan->prepared->stream;
+    const cim_cc_stream *stream = cx->flow->stream;
     cim_cc_op_id id = last_finisher(cx, range);
     uint32_t s = stream[id].steps - 1;
     for (uint32_t i = range->first; i < range->end; i++)
@@ -157,7 +159,7 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
     for (;;) {
         bool crossbar = plan->node_of[id] != UINT32_MAX;
         uint32_t at = crossbar ? node_in_range(plan, range, id) : 0, taken = 1;
-        timing t = op_timing(plan, id, crossbar ? &plan->nodes[at] : NULL,
+        timing t = op_timing(cx, id, crossbar ? &plan->nodes[at] : NULL,
                              crossbar ? picks[at] : 0);
         const double *done = cx->finish + stream[id].offset;
         while (s > 0 && done[s - 1] + t.spacing >= done[s] * (1.0 - 1e-12)) {
@@ -197,10 +199,10 @@ static void time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
             node = &plan->nodes[next];
             pick = picks[next++];
         }
-        timing t = op_timing(plan, id, node, pick);
-        double *ready = cx->finish + plan->prepared->stream[id].offset, start, end;
+        timing t = op_timing(cx, id, node, pick);
+        double *ready = cx->finish + cx->flow->stream[id].offset, start, end;
         gather_ready(cx, range, id, ready);
-        run_steps(ready, plan->prepared->stream[id].steps, &t, &start, &end);
+        run_steps(ready, cx->flow->stream[id].steps, &t, &start, &end);
         latency = fmax(latency, end);
         interval = fmax(interval, t.occupancy);
         if (!node)

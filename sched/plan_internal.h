@@ -31,16 +31,21 @@ typedef struct cim_cc_stream {
     uint32_t offset; /* into arrays over all steps of all operators */
 } cim_cc_stream;
 
+/** The network's streams at one resolution. */
+typedef struct cim_cc_flow {
+    cim_cc_stream *stream; /* per operator */
+    uint32_t total_steps;
+    uint32_t **need; /* per edge: for each step of the consumer the producer's step it waits for
+                        (1-based); NULL for network inputs */
+} cim_cc_flow;
+
 struct cim_cc_prepared {
     const cim_cc_graph *graph;
     cim_arena arena; /* owns all below */
     uint32_t n_xb;
     cim_cc_op_id *xb; /* crossbar operators in order */
     const cim_cc_breaks **breaks; /* per crossbar operator */
-    cim_cc_stream *stream; /* per operator */
-    uint32_t total_steps;
-    uint32_t **need; /* per edge: for each step of the consumer the producer's step it waits for
-                        (1-based); NULL for network inputs */
+    cim_cc_flow fine, coarse; /* coarse: to compare many cuts of a network that does not fit */
     cim_cc_op_id *last_reader; /* per operator: the last operator that reads its result, itself
                                   when none does */
     double *fill;    /* per operator: fraction of its stream its consumers wait for at the start */
@@ -133,7 +138,8 @@ typedef struct cim_cc_context {
     cim_cc_plan *plan;
     cim_arena *ar;
     bool want_bound; /* a plan is wanted: also compute how far from optimal it may be */
-    double *finish; /* total_steps: when each step of each operator is done (pipeline scratch) */
+    const cim_cc_flow *flow; /* the resolution in use */
+    double *finish; /* total_steps of the fine flow: when each step of each operator is done (pipeline scratch) */
     cim_cc_class *classes, *trimmed;  /* n_nodes each (duplicate scratch) */
     uint32_t *trial;                  /* n_nodes (duplicate scratch) */
 } cim_cc_context;

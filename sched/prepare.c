@@ -4,7 +4,8 @@
 #include <math.h>
 
 enum {
-    MAX_STEPS = 1024,       /* rows followed one by one up to here, then in groups */
+    FINE_STEPS = 1024,      /* rows followed one by one up to here, then in groups */
+    COARSE_STEPS = 16,
     MAX_BREAKS = 1 << 22    /* products per operator up to about 4e12 */
 };
 
@@ -59,26 +60,31 @@ static bool prepare_breaks(cim_cc_prepared *p)
     return true;
 }
 
-/* Rows (or images) per step of a stream. */
-static int64_t chunk_of(const cim_cc_op *op)
-{
-    if (op->images > 1)
-        return (op->images + MAX_STEPS - 1) / MAX_STEPS;
-    return (op->rows + MAX_STEPS - 1) / MAX_STEPS;
-}
+/* A resolution being built. */
+typedef struct builder {
+    cim_cc_prepared *p;
+    cim_cc_flow *flow;
+    int64_t max_steps;
+} builder;
 
 static int64_t stream_length(const cim_cc_op *op)
 {
     return op->images > 1 ? op->images : op->rows;
 }
 
+/* Rows (or images) per step. */
+static int64_t chunk_of(const builder *b, const cim_cc_op *op)
+{
+    return (stream_length(op) + b->max_steps - 1) / b->max_steps;
+}
+
 /* The producer's step that step s (1-based) of the consumer waits for. */
-static uint32_t step_needed(const cim_cc_op *consumer, const cim_cc_op *producer,
+static uint32_t step_needed(const builder *b, const cim_cc_op *consumer, const cim_cc_op *producer,
                             const cim_cc_edge *e, uint32_t s, uint32_t producer_steps)
 {
     if (e->full)
         return producer_steps;
-    int64_t length = stream_length(consumer), last = (int64_t)s * chunk_of(consumer);
+    int64_t length = stream_length(consumer), last = (int64_t)s * chunk_of(b, consumer);
     if (last > length)
         last = length;
     int64_t row;
@@ -89,41 +95,64 @@ static uint32_t step_needed(const cim_cc_op *consumer, const cim_cc_op *producer
     } else {
         row = cim_cc_edge_row(e, last, producer->rows);
     }
-    int64_t step = (row + chunk_of(producer) - 1) / chunk_of(producer);
+    int64_t chunk = chunk_of(b, producer), step = (row + chunk - 1) / chunk;
     if (step < 1)
         step = 1;
     return step > producer_steps ? producer_steps : (uint32_t)step;
 }
 
-static bool prepare_streams(cim_cc_prepared *p)
+static bool edge_table(const builder *b, cim_cc_op_id id, uint32_t edge)
+{
+    const cim_cc_graph *g = b->p->graph;
+    const cim_cc_edge *e = &g->edges[edge];
+    if (e->producer == CIM_CC_INVALID)
+        return true;
+    uint32_t steps = b->flow->stream[id].steps, have = b->flow->stream[e->producer].steps;
+    uint32_t *need = b->flow->need[edge] = cim_arena_take(&b->p->arena, steps, sizeof *need);
+    if (!need)
+        return false;
+    for (uint32_t s = 1; s <= steps; s++)
+        need[s - 1] = step_needed(b, &g->ops[id], &g->ops[e->producer], e, s, have);
+    return true;
+}
+
+static bool build_flow(cim_cc_prepared *p, cim_cc_flow *flow, int64_t max_steps)
+{
+    const cim_cc_graph *g = p->graph;
+    builder b = {.p = p, .flow = flow, .max_steps = max_steps};
+    flow->stream = cim_arena_alloc(&p->arena, g->n_ops, sizeof *flow->stream);
+    flow->need = cim_arena_alloc(&p->arena, g->n_edges, sizeof *flow->need);
+    if (!flow->stream || !flow->need)
+        return false;
+    for (uint32_t i = 0; i < g->n_ops; i++) {
+        int64_t chunk = chunk_of(&b, &g->ops[i]);
+        flow->stream[i].steps = (uint32_t)((stream_length(&g->ops[i]) + chunk - 1) / chunk);
+        flow->stream[i].offset = flow->total_steps;
+        flow->total_steps += flow->stream[i].steps;
+    }
+    for (uint32_t i = 0; i < g->n_ops; i++)
+        for (uint32_t k = 0; k < g->ops[i].n_edges; k++)
+            if (!edge_table(&b, i, g->ops[i].first_edge + k))
+                return false;
+    return true;
+}
+
+/* Who reads a result last, and what fraction of it the first reader to start waits for. */
+static void prepare_readers(cim_cc_prepared *p)
 {
     const cim_cc_graph *g = p->graph;
     for (uint32_t i = 0; i < g->n_ops; i++) {
-        int64_t chunk = chunk_of(&g->ops[i]);
-        p->stream[i].steps = (uint32_t)((stream_length(&g->ops[i]) + chunk - 1) / chunk);
-        p->stream[i].offset = p->total_steps;
-        p->total_steps += p->stream[i].steps;
         p->last_reader[i] = i;
-    }
-    for (uint32_t i = 0; i < g->n_ops; i++) {
-        const cim_cc_op *op = &g->ops[i];
-        for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
-            const cim_cc_edge *e = &g->edges[k];
-            if (e->producer == CIM_CC_INVALID)
+        for (uint32_t k = g->ops[i].first_edge; k < g->ops[i].first_edge + g->ops[i].n_edges; k++) {
+            cim_cc_op_id from = g->edges[k].producer;
+            if (from == CIM_CC_INVALID)
                 continue;
-            uint32_t steps = p->stream[i].steps, have = p->stream[e->producer].steps;
-            uint32_t *need = p->need[k] = cim_arena_take(&p->arena, steps, sizeof *need);
-            if (!need)
-                return false;
-            for (uint32_t s = 1; s <= steps; s++)
-                need[s - 1] = step_needed(op, &g->ops[e->producer], e, s, have);
-            p->last_reader[e->producer] = i; /* readers come in ascending order */
-            double fraction = (double)need[0] / have;
-            if (fraction > p->fill[e->producer])
-                p->fill[e->producer] = fraction;
+            p->last_reader[from] = i; /* readers come in ascending order */
+            double fraction = (double)p->fine.need[k][0] / p->fine.stream[from].steps;
+            if (fraction > p->fill[from])
+                p->fill[from] = fraction;
         }
     }
-    return true;
 }
 
 cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out, cim_err *err)
@@ -135,18 +164,18 @@ cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out, cim_
     p->graph = graph;
     p->xb = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->xb);
     p->breaks = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->breaks);
-    p->stream = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->stream);
     p->fill = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->fill);
     p->last_reader = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->last_reader);
-    p->need = cim_arena_alloc(&p->arena, graph->n_edges, sizeof *p->need);
-    bool ok = p->xb && p->breaks && p->stream && p->fill && p->need && p->last_reader;
+    bool ok = p->xb && p->breaks && p->fill && p->last_reader;
     for (uint32_t i = 0; ok && i < graph->n_ops; i++)
         if (graph->ops[i].unit == CIM_CC_UNIT_CROSSBAR)
             p->xb[p->n_xb++] = i;
-    if (!ok || !prepare_breaks(p) || !prepare_streams(p)) {
+    if (!ok || !prepare_breaks(p) || !build_flow(p, &p->fine, FINE_STEPS) ||
+        !build_flow(p, &p->coarse, COARSE_STEPS)) {
         cim_cc_prepared_destroy(p);
         return cim_err_set(err, CIM_E_NOMEM, graph->name, "out of memory preparing the network");
     }
+    prepare_readers(p);
     *out = p;
     return CIM_OK;
 }

@@ -102,9 +102,13 @@ static cim_status price_edge(cim_cc_context *cx, cuts *c, uint32_t a, uint32_t b
     cim_cc_range r = {.first = a, .end = b};
     cim_cc_range_ops(cx->plan, &r);
     cim_arena_mark mark = cim_arena_save(cx->ar);
-    CIM_TRY(cim_cc_range_duplicate(cx, &r, true, true, c->picks));
+    cx->flow = &cx->plan->prepared->coarse;
+    cim_status s = cim_cc_range_duplicate(cx, &r, true, true, c->picks);
     cim_arena_rewind(cx->ar, mark);
-    cim_cc_range_time(cx, &r, c->picks, false);
+    if (s == CIM_OK)
+        cim_cc_range_time(cx, &r, c->picks, false);
+    cx->flow = &cx->plan->prepared->fine;
+    CIM_TRY(s);
     *cost = segment_cost(cx->plan, &r, true, cim_cc_range_reload_ns(cx->plan, a, b), c->picks);
     return CIM_OK;
 }

@@ -120,7 +120,7 @@ static bool open_context(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_pre
 {
     cim_status status = CIM_OK;
     memset(plan, 0, sizeof *plan);
-    *cx = (cim_cc_context){.plan = plan, .ar = ar};
+    *cx = (cim_cc_context){.plan = plan, .ar = ar, .flow = &p->fine};
     plan->prepared = p;
     plan->graph = cim_cc_prepared_graph(p);
     plan->arch = *a;
@@ -129,7 +129,7 @@ static bool open_context(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_pre
     plan->digital_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof(double));
     if (!cim_cc_pass_map(cx, &status))
         return false;
-    cx->finish = cim_arena_alloc(ar, p->total_steps, sizeof(double));
+    cx->finish = cim_arena_alloc(ar, p->fine.total_steps, sizeof(double));
     cx->classes = cim_arena_alloc(ar, plan->n_nodes + 1, sizeof *cx->classes);
     cx->trimmed = cim_arena_alloc(ar, plan->n_nodes + 1, sizeof *cx->trimmed);
     cx->trial = cim_arena_alloc(ar, plan->n_nodes + 1, sizeof *cx->trial);
