@@ -15,9 +15,11 @@
 #include <math.h>
 #include <string.h>
 
-/* Rounds beyond ROUNDS only tighten the bound of a plan that someone looks at: the copies are the
- * same as in a search. */
-enum { ROUNDS = 4, ROUNDS_QUICK = 0, ROUNDS_BOUND = 60 };
+/* Work is bounded in timed steps, so that small networks are searched harder and large ones keep the
+ * search's pace. ROUNDS_BOUND only tightens the bound of a plan that someone looks at: the copies
+ * are the same as in a search. */
+enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 40, ROUND_STEPS = 12000, ROUNDS_BOUND = 60 };
+enum { MOST_TRIALS = 200, TRIAL_STEPS = 20000 };
 /* Every operator keeps a little weight so that units no path asks for are still used. */
 static const double least_share = 0.01;
 
@@ -161,9 +163,18 @@ static cim_status start(cim_cc_context *cx, cim_cc_range *r, game *g, double bot
     return CIM_OK;
 }
 
-/* ---- polish: exchange units between two operators ------------------------------------------------ */
+/* How often the range can be timed within a number of steps. */
+static int times_affordable(const cim_cc_context *cx, const cim_cc_range *r, int steps, int least,
+                            int most)
+{
+    int64_t once = 1;
+    for (cim_cc_op_id id = r->first_op; id < r->end_op; id++)
+        once += cx->flow->stream[id].steps;
+    int64_t times = steps / once;
+    return times < least ? least : times > most ? most : (int)times;
+}
 
-enum { POLISH_STEPS = 20000, POLISH_TRIALS = 200 }; /* timed steps and trials, at most */
+/* ---- polish: exchange units between two operators ------------------------------------------------ */
 
 typedef struct exchange {
     uint32_t up, down; /* nodes; down = up when the spare units suffice */
@@ -240,18 +251,14 @@ static void apply(const exchange *x, uint32_t *picks)
 static cim_status polish(cim_cc_context *cx, cim_cc_range *r, game *g, bool writes, uint32_t *picks)
 {
     cim_cc_plan *plan = cx->plan;
-    uint32_t n = r->end - r->first, steps = 1;
+    uint32_t n = r->end - r->first;
     uint8_t *tried = cim_arena_alloc(cx->ar, n, 1);
     if (!tried)
         return CIM_E_NOMEM;
     int64_t spare = plan->budget;
     for (uint32_t i = r->first; i < r->end; i++)
         spare -= weight_of(plan, i, picks[i]);
-    for (cim_cc_op_id id = r->first_op; id < r->end_op; id++)
-        steps += cx->flow->stream[id].steps;
-    int trials = POLISH_STEPS / (int)(steps < POLISH_STEPS ? steps : POLISH_STEPS);
-    if (trials > POLISH_TRIALS)
-        trials = POLISH_TRIALS;
+    int trials = times_affordable(cx, r, TRIAL_STEPS, 1, MOST_TRIALS);
     cim_cc_range_time(cx, r, picks, false);
     cim_cc_critical_path(cx, r, picks, g->path, &g->path_constant);
     exchange x = {0};
@@ -288,13 +295,15 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
     g->constant = 0.0;
     learn(cx, r, g, picks, 1.0);
     bool bounding = cx->want_bound && !quick && !writes;
-    int rounds = quick ? ROUNDS_QUICK : bounding ? ROUNDS_BOUND : ROUNDS;
+    int counted = quick ? 0
+                        : times_affordable(cx, r, ROUND_STEPS, LEAST_ROUNDS, MOST_ROUNDS);
+    int rounds = bounding && counted < ROUNDS_BOUND ? ROUNDS_BOUND : counted;
     r->bound_ns = bounding ? fmax(bottleneck, r->shared_ns) : 0.0;
     for (int k = 1; k <= rounds; k++) {
         if (bounding)
             CIM_TRY(bound_of(cx, r, g, &r->bound_ns));
         CIM_TRY(answer(cx, r, g, INFINITY, ns_per_write_pj, writes,
-                       k <= ROUNDS ? picks : NULL));
+                       k <= counted ? picks : NULL));
         learn(cx, r, g, cx->trial, 2.0 / (k + 2.0));
     }
     return quick ? CIM_OK : polish(cx, r, g, writes, picks);
