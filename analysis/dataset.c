@@ -2,10 +2,8 @@
 
 #include "hwspace/base/hash.h"
 #include "hwspace/base/memory.h"
-#include "hwspace/base/text.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { REASON_MAX = 1023 };
@@ -265,86 +263,4 @@ int cim_ana_dataset_param(const cim_ana_dataset *d, const char *name)
         if (!strcmp(d->params[i].name, name))
             return (int)i;
     return -1;
-}
-
-/* Metrics of which more is better; per-network columns ("tops:resnet18") go by what is before the
- * colon. */
-static bool larger_is_better(const char *name)
-{
-    static const char *const names[] = {"throughput_ips", "sqnr_db",      "utilization", "tops",
-                                        "tops_per_w",     "tops_per_mm2"};
-    size_t n = strcspn(name, ":");
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strlen(names[i]) == n && !strncmp(names[i], name, n))
-            return true;
-    return false;
-}
-
-static cim_status unknown_metric(const cim_ana_dataset *d, const char *name, cim_err *err)
-{
-    const char *words[CIM_ANA_MAX_COLUMNS];
-    for (size_t i = 0; i < d->n_metrics; i++)
-        words[i] = d->metrics_info[i].name;
-    const char *near = cim_text_nearest(name, words, d->n_metrics);
-    if (near)
-        return cim_err_set(err, CIM_E_INPUT, "objectives",
-                           "unknown metric \"%s\", did you mean \"%s\"?", name, near);
-    cim_text all;
-    cim_text_init(&all);
-    for (size_t i = 0; i < d->n_metrics; i++)
-        cim_text_addf(&all, "%s%s", i ? ", " : "", words[i]);
-    cim_status status = cim_err_set(err, CIM_E_INPUT, "objectives",
-                                    "unknown metric \"%s\", the results have %s", name,
-                                    cim_text_str(&all));
-    cim_text_clear(&all);
-    return status;
-}
-
-/* One name with an optional direction. */
-static cim_status objective_parse(const cim_ana_dataset *d, char *name, cim_ana_objective *o,
-                                  cim_err *err)
-{
-    int direction = 0;
-    char *colon = strrchr(name, ':');
-    if (colon && (!strcmp(colon, ":min") || !strcmp(colon, ":max"))) {
-        direction = colon[2] == 'a' ? 1 : -1;
-        *colon = '\0';
-    }
-    int metric = cim_ana_dataset_metric(d, name);
-    if (metric < 0)
-        return unknown_metric(d, name, err);
-    o->metric = (uint32_t)metric;
-    o->maximise = direction ? direction > 0 : larger_is_better(name);
-    for (size_t i = 0; i < d->n_objectives && !direction; i++)
-        if (d->objectives[i].metric == o->metric)
-            o->maximise = d->objectives[i].maximise;
-    return CIM_OK;
-}
-
-cim_status cim_ana_objectives_parse(const cim_ana_dataset *d, const char *list,
-                                    cim_ana_objective *objectives, size_t *n_objectives,
-                                    cim_err *err)
-{
-    char name[CIM_ANA_NAME + 8];
-    size_t n = 0;
-    for (const char *at = list;; at++) {
-        size_t length = strcspn(at, ",");
-        if (length == 0 || length >= sizeof name)
-            return cim_err_set(err, CIM_E_INPUT, "objectives",
-                               "\"%.100s\" is not a list of metrics separated by commas", list);
-        if (n == CIM_ANA_MAX_COLUMNS)
-            return cim_err_set(err, CIM_E_INPUT, "objectives", "more than %d objectives",
-                               CIM_ANA_MAX_COLUMNS);
-        snprintf(name, sizeof name, "%.*s", (int)length, at);
-        CIM_TRY(objective_parse(d, name, &objectives[n], err));
-        for (size_t i = 0; i < n; i++)
-            if (objectives[i].metric == objectives[n].metric)
-                return cim_err_set(err, CIM_E_INPUT, "objectives", "\"%s\" is named twice", name);
-        n++;
-        at += length;
-        if (*at == '\0')
-            break;
-    }
-    *n_objectives = n;
-    return CIM_OK;
 }

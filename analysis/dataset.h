@@ -112,16 +112,6 @@ CIM_MUST_CHECK cim_status cim_ana_dataset_front_of(const cim_ana_dataset *d,
 int cim_ana_dataset_metric(const cim_ana_dataset *d, const char *name);
 int cim_ana_dataset_param(const cim_ana_dataset *d, const char *name);
 
-/** Objectives by name, for commands: "energy_j", "tops:max", "latency_s:min"; without a direction
- *  that of d->objectives, else max for metrics that are better when larger (throughput, sqnr,
- *  utilization, tops, ...) and min for all others.
- *  @param list  names separated by commas
- *  @param[out] objectives  room for CIM_ANA_MAX_COLUMNS
- *  @return CIM_E_INPUT naming the unknown metric and its nearest neighbour, or an empty list */
-CIM_MUST_CHECK cim_status cim_ana_objectives_parse(const cim_ana_dataset *d, const char *list,
-                                                   cim_ana_objective *objectives,
-                                                   size_t *n_objectives, cim_err *err);
-
 /** Hash of content: schema, spec, rows, front, history, plans. Not times, hosts or versions.
  *  @param[out] hex 33 bytes */
 CIM_MUST_CHECK cim_status cim_ana_dataset_digest(const cim_ana_dataset *d, char hex[33],

@@ -254,28 +254,6 @@ static void csv_is_quoted(void **state)
     cim_ana_dataset_clear(&d);
 }
 
-static void objectives_are_parsed(void **state)
-{
-    cim_ana_dataset d;
-    cim_ana_objective o[CIM_ANA_MAX_COLUMNS];
-    cim_err err = {0};
-    size_t n = 0;
-    (void)state;
-    sample_schema(&d);
-    assert_int_equal(cim_ana_objectives_parse(&d, "area_mm2,throughput_ips,energy_j:max", o, &n, NULL),
-                     CIM_OK);
-    assert_int_equal(n, 3);
-    assert_true(o[0].metric == 2 && !o[0].maximise);
-    assert_true(o[1].metric == 3 && o[1].maximise);
-    assert_true(o[2].metric == 1 && o[2].maximise);
-    assert_int_equal(cim_ana_objectives_parse(&d, "latncy_s", o, &n, &err), CIM_E_INPUT);
-    assert_string_equal(err.message, "unknown metric \"latncy_s\", did you mean \"latency_s\"?");
-    const char *const wrong[] = {"", ",", "area_mm2,", "area_mm2,,energy_j", "area_mm2,area_mm2"};
-    for (size_t i = 0; i < 5; i++)
-        assert_int_equal(cim_ana_objectives_parse(&d, wrong[i], o, &n, NULL), CIM_E_INPUT);
-    cim_ana_dataset_clear(&d);
-}
-
 static void memory_failures_leave_no_trace(void **state)
 {
     (void)state;
@@ -308,7 +286,6 @@ int main(void)
         cmocka_unit_test(large_fronts_are_sampled),
         cmocka_unit_test(empty_and_single),
         cmocka_unit_test(csv_is_quoted),
-        cmocka_unit_test(objectives_are_parsed),
         cmocka_unit_test(memory_failures_leave_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
