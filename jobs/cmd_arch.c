@@ -168,7 +168,7 @@ static cim_status compile_on(const cim_job_args *args, const cim_hw_arch *arch,
     cim_arena_init(&ar);
     cim_cc_result result;
     const cim_cc_plan *plan = NULL;
-    cim_status s = cim_cc_compile(prepared, arch, &chip, &ar, &result, &plan, err);
+    cim_status s = cim_cc_compile_bounded(prepared, arch, &chip, &ar, &result, &plan, err);
     if (s == CIM_OK)
         s = write_plan(args, plan, err);
     cim_arena_clear(&ar);

@@ -58,9 +58,9 @@ static cim_status run_passes(cim_cc_context *cx)
     return CIM_OK;
 }
 
-cim_status cim_cc_compile(const cim_cc_prepared *prepared, const cim_hw_arch *arch,
-                          const cim_cost_chip *chip, cim_arena *ar, cim_cc_result *result,
-                          const cim_cc_plan **out, cim_err *err)
+static cim_status compile(const cim_cc_prepared *prepared, const cim_hw_arch *arch,
+                          const cim_cost_chip *chip, cim_arena *ar, bool want_bound,
+                          cim_cc_result *result, const cim_cc_plan **out, cim_err *err)
 {
     cim_cc_plan *plan = cim_arena_alloc(ar, 1, sizeof *plan);
     if (!plan)
@@ -71,11 +71,25 @@ cim_status cim_cc_compile(const cim_cc_prepared *prepared, const cim_hw_arch *ar
     plan->chip = *chip;
     plan->ops = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->ops);
     plan->digital_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->digital_ns);
-    cim_cc_context cx = {.plan = plan, .ar = ar, .flow = &prepared->fine, .want_bound = out != NULL};
+    cim_cc_context cx = {.plan = plan, .ar = ar, .flow = &prepared->fine, .want_bound = want_bound};
     if (!plan->ops || !plan->digital_ns || run_passes(&cx) != CIM_OK)
         return cim_err_set(err, CIM_E_NOMEM, prepared->graph->name, "out of memory compiling");
     *result = plan->result;
     if (out)
         *out = plan;
     return CIM_OK;
+}
+
+cim_status cim_cc_compile(const cim_cc_prepared *prepared, const cim_hw_arch *arch,
+                          const cim_cost_chip *chip, cim_arena *ar, cim_cc_result *result,
+                          const cim_cc_plan **plan, cim_err *err)
+{
+    return compile(prepared, arch, chip, ar, false, result, plan, err);
+}
+
+cim_status cim_cc_compile_bounded(const cim_cc_prepared *prepared, const cim_hw_arch *arch,
+                                  const cim_cost_chip *chip, cim_arena *ar, cim_cc_result *result,
+                                  const cim_cc_plan **plan, cim_err *err)
+{
+    return compile(prepared, arch, chip, ar, true, result, plan, err);
 }

@@ -65,6 +65,13 @@ CIM_MUST_CHECK cim_status cim_cc_compile(const cim_cc_prepared *prepared, const 
                                          cim_cc_result *result, const cim_cc_plan **plan,
                                          cim_err *err);
 
+/** The same, and also how far from optimal a pipelined segment's latency may be (a few milliseconds
+ *  more); metrics and copies are identical. */
+CIM_MUST_CHECK cim_status cim_cc_compile_bounded(const cim_cc_prepared *prepared,
+                                                 const cim_hw_arch *arch, const cim_cost_chip *chip,
+                                                 cim_arena *ar, cim_cc_result *result,
+                                                 const cim_cc_plan **plan, cim_err *err);
+
 /** `compile --json` and the table a person reads. @param detail also candidates and budgets */
 void cim_cc_plan_write_json(const cim_cc_plan *plan, bool detail, cim_jw *w, const char *key);
 void cim_cc_plan_write_text(const cim_cc_plan *plan, bool detail, cim_text *out);

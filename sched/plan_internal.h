@@ -137,7 +137,7 @@ struct cim_cc_plan {
 typedef struct cim_cc_context {
     cim_cc_plan *plan;
     cim_arena *ar;
-    bool want_bound; /* a plan is wanted: also compute how far from optimal it may be */
+    bool want_bound; /* also compute how far from optimal a pipelined latency may be */
     const cim_cc_flow *flow; /* the resolution in use */
     double *finish; /* total_steps of the fine flow: when each step of each operator is done (pipeline scratch) */
     cim_cc_class *classes, *trimmed;  /* n_nodes each (duplicate scratch) */

@@ -37,7 +37,7 @@ static void one_case(const cim_cost_library *lib, const cim_cc_prepared *p, cim_
     if (!cim_hw_arch_consistent(arch, reason, sizeof reason) ||
         !cim_cost_chip_price(lib, arch, &chip, reason, sizeof reason))
         return;
-    if (cim_cc_compile(p, arch, &chip, &ar, &r, &plan, &err) != CIM_OK)
+    if (cim_cc_compile_bounded(p, arch, &chip, &ar, &r, &plan, &err) != CIM_OK)
         die(&err);
     double gap = r.feasible && plan->n_segments == 1 && plan->segments[0].bound_ns > 0.0
                      ? 100.0 * (plan->segments[0].latency_ns / plan->segments[0].bound_ns - 1.0)
