@@ -227,6 +227,26 @@ cim_status cim_search_log_read(const cim_search_log_id *log, cim_ana_dataset *d,
     return CIM_OK;
 }
 
+cim_status cim_search_log_accepts(const char *dir, const cim_search_spec *spec, cim_err *err)
+{
+    cim_search_log_id log = {.dir = dir};
+    double *violation = NULL;
+    uint64_t segments;
+    cim_ana_dataset *d = cim_alloc(1, sizeof *d);
+    if (!d)
+        return no_memory(err);
+    cim_ana_dataset_init(d);
+    cim_status status = cim_search_spec_identity(spec, log.identity, err);
+    if (status == CIM_OK)
+        status = cim_search_dataset_describe(spec, d, err);
+    if (status == CIM_OK)
+        status = cim_search_log_read(&log, d, &violation, &segments, err);
+    cim_free(violation);
+    cim_ana_dataset_clear(d);
+    cim_free(d);
+    return status;
+}
+
 /* ---- directories ------------------------------------------------------------------------------ */
 
 static cim_status make_dir(const char *path, cim_err *err)

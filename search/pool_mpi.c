@@ -93,6 +93,23 @@ static cim_status broadcast(MPI_Comm comm, void *data, size_t bytes, int root, c
     return wait_for(&request, err);
 }
 
+/* A text to all ranks in pieces of a fixed buffer, so that a rank without the memory to keep it
+ * still takes part (its copy is marked as failed). */
+static cim_status broadcast_text(MPI_Comm comm, cim_text *text, size_t bytes, bool root,
+                                 cim_err *err)
+{
+    static char piece[65536];
+    for (size_t at = 0; at < bytes; at += sizeof piece) {
+        size_t n = bytes - at < sizeof piece ? bytes - at : sizeof piece;
+        if (root)
+            memcpy(piece, text->s + at, n);
+        CIM_TRY(broadcast(comm, piece, n, 0, err));
+        if (!root)
+            cim_text_add_n(text, piece, n);
+    }
+    return CIM_OK;
+}
+
 /* ---- agreeing --------------------------------------------------------------------------------- */
 
 /* Collective: all ranks return the error of the lowest rank that has one, or an error when their
@@ -249,17 +266,18 @@ static void worker_clear(worker *w)
 }
 
 /* Prepare for the broadcast spec, agree with all ranks, work. */
-static cim_status join_pool(MPI_Comm comm, const char *text, size_t bytes, cim_err *err)
+static cim_status join_pool(MPI_Comm comm, const cim_text *text, cim_err *err)
 {
     cim_search_spec *spec = cim_alloc(1, sizeof *spec);
     worker w = {.comm = comm, .spec = spec};
     cim_err mine = {0}, common = {0};
     char digest[33] = "";
     bool parsed = false;
-    cim_status status = spec && text ? CIM_OK
-                                     : cim_err_set(&mine, CIM_E_NOMEM, "worker", "out of memory");
+    cim_status status = CIM_OK;
+    if (!spec || text->failed)
+        status = cim_err_set(&mine, CIM_E_NOMEM, "worker", "out of memory");
     if (status == CIM_OK) {
-        status = cim_search_spec_parse(text, bytes, "spec of rank 0", NULL, spec, &mine);
+        status = cim_search_spec_parse(text->s, text->n, "spec of rank 0", NULL, spec, &mine);
         parsed = status == CIM_OK;
     }
     if (status == CIM_OK)
@@ -290,13 +308,12 @@ cim_status cim_search_worker_mpi(MPI_Comm comm, cim_err *err)
         CIM_TRY(broadcast(comm, &c, sizeof c, 0, err));
         if (c.kind != CONTROL_START)
             return CIM_OK;
-        char *text = cim_alloc((size_t)c.bytes + 1, 1);
-        if (!text) /* cannot take part in the broadcast that follows */
-            return cim_err_set(err, CIM_E_NOMEM, "worker", "out of memory");
-        cim_status status = broadcast(comm, text, (size_t)c.bytes, 0, err);
+        cim_text text;
+        cim_text_init(&text);
+        cim_status status = broadcast_text(comm, &text, (size_t)c.bytes, false, err);
         if (status == CIM_OK)
-            status = join_pool(comm, text, (size_t)c.bytes, err);
-        cim_free(text);
+            status = join_pool(comm, &text, err);
+        cim_text_clear(&text);
         CIM_TRY(status);
     }
 }
@@ -513,7 +530,7 @@ static cim_status announce(MPI_Comm comm, cim_text *text, cim_err *err)
 {
     control c = {.kind = CONTROL_START, .bytes = text->n};
     CIM_TRY(broadcast(comm, &c, sizeof c, 0, err));
-    return broadcast(comm, text->s, text->n, 0, err);
+    return broadcast_text(comm, text, text->n, true, err);
 }
 
 cim_status cim_search_pool_mpi(MPI_Comm comm, const cim_search_spec *spec,
@@ -529,7 +546,7 @@ cim_status cim_search_pool_mpi(MPI_Comm comm, const cim_search_spec *spec,
     cim_text text;
     cim_text_init(&text);
     cim_search_spec_write(spec, true, &text);
-    cim_status status = p && !text.failed && text.n < INT32_MAX
+    cim_status status = p && !text.failed
                             ? announce(comm, &text, err)
                             : cim_err_set(err, CIM_E_NOMEM, "pool", "out of memory");
     cim_text_clear(&text);

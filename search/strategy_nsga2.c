@@ -20,7 +20,7 @@ static cim_status read_options(const cim_search_spec *spec, cim_search_nsga2_opt
     static const char *const keys[] = {"population",           "crossover_probability",
                                        "eta_crossover",        "mutation_probability",
                                        "eta_mutation"};
-    enum { MAX_POPULATION = 1000000 };
+    enum { MAX_POPULATION = 10000 }; /* pruning is quadratic: 20 us per evaluation at this size */
     *o = cim_search_nsga2_defaults;
     o->seed = spec->seed;
     CIM_TRY(cim_search_options_check(spec, keys, sizeof keys / sizeof keys[0], err));

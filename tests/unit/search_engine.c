@@ -176,6 +176,9 @@ static void test_foreign(void **state)
     outcome o = run_in(&b, dir, true, 0);
     assert_int_equal(o.status, CIM_E_INPUT);
     assert_non_null(strstr(o.err.message, "belongs to another spec"));
+    assert_int_equal(cim_search_log_accepts(dir, &b, NULL), CIM_E_INPUT);
+    assert_int_equal(cim_search_log_accepts(dir, &a, NULL), CIM_OK);
+    assert_int_equal(cim_search_log_accepts("/nonexistent", &a, NULL), CIM_OK);
     cim_ana_dataset_init(&d);
     assert_int_equal(cim_search_checkpoint_read(dir, &b, &d, &err), CIM_E_INPUT);
     cim_ana_dataset_clear(&d);
