@@ -119,11 +119,11 @@ def check_result(folder):
         plan = json.loads(text)
         assert plan["metrics"]["latency_s"] == metrics["latency_s"][row]
         assert plan["arch"]["chip"]["cores"] == points["chip.cores"][row]
-    csv = pandas.read_csv(os.path.join(out, "front.csv"))
+    csv = pandas.read_csv(os.path.join(out, "front.csv"), float_precision="round_trip")
     assert len(csv) == len(rows)
     every = os.path.join(folder, "all.csv")
     cimdse("export", out, "--csv", every)
-    table = pandas.read_csv(every)
+    table = pandas.read_csv(every, float_precision="round_trip")
     assert len(table) == 200
     assert np.array_equal(table["energy_j"].to_numpy(), metrics["energy_j"].to_numpy(), equal_nan=True)
     digest = cimdse("digest", out).strip()
