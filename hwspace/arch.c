@@ -118,8 +118,8 @@ static bool is_bare_word(const char *s)
     return (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_';
 }
 
-static cim_status read_value(const cim_hw_field *f, const char *text, const char *where, double *out,
-                             cim_err *err)
+static cim_status read_value(const cim_hw_field *f, const char *text, const char *where,
+                             double *out, cim_err *err)
 {
     cim_json *doc = NULL;
     cim_err why = {0}; /* a lone value has no pointer worth showing, only the flag */

@@ -51,7 +51,10 @@ CIM_MUST_CHECK cim_status cim_hw_space_read(const cim_json *doc, const cim_json_
                                             size_t n_metrics, cim_hw_space **out, cim_err *err);
 void cim_hw_space_destroy(cim_hw_space *space);
 
+/** Parameters of the space, expressions included, in the order they were given: the length of a
+ *  point. */
 size_t cim_hw_space_n_params(const cim_hw_space *space);
+/** One of them; borrowed from the space. */
 const cim_hw_param *cim_hw_space_param(const cim_hw_space *space, size_t i);
 /** Number of points; INFINITY with a continuous parameter. */
 double cim_hw_space_size(const cim_hw_space *space);
@@ -75,6 +78,7 @@ bool cim_hw_space_resolve(const cim_hw_space *space, double *point, char *reason
 void cim_hw_space_bind(const cim_hw_space *space, const cim_hw_arch *base, const double *point,
                        cim_hw_arch *out);
 
+/** How many constraints there are. */
 size_t cim_hw_space_n_constraints(const cim_hw_space *space);
 /** The constraint's text as the user wrote it. */
 const char *cim_hw_space_constraint(const cim_hw_space *space, size_t i);

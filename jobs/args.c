@@ -130,8 +130,8 @@ cim_status cim_job_args_real(const cim_job_args *a, const char *name, double min
     char *end;
     double v = strtod(s, &end);
     if (end == s || *end || !(v >= min && v <= max))
-        return cim_err_set(err, CIM_E_INPUT, name, "found \"%s\", allowed is a number from %g to %g",
-                           s, min, max);
+        return cim_err_set(err, CIM_E_INPUT, name,
+                           "found \"%s\", allowed is a number from %g to %g", s, min, max);
     *out = v;
     return CIM_OK;
 }

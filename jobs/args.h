@@ -17,7 +17,7 @@ typedef struct cim_job_option {
 } cim_job_option;
 
 typedef struct cim_job_args {
-    const cim_job_option *options; /* ends with name == NULL */
+    const cim_job_option *options;        /* ends with name == NULL */
     size_t n_values[CIM_JOB_MAX_OPTIONS]; /* times given */
     const char *values[CIM_JOB_MAX_OPTIONS][CIM_JOB_MAX_VALUES];
     const char *positional[CIM_JOB_MAX_POSITIONAL];
@@ -39,8 +39,9 @@ const char *cim_job_args_value(const cim_job_args *args, const char *name);
 size_t cim_job_args_values(const cim_job_args *args, const char *name, const char *const **out);
 
 /** Whole numbers and reals of options. @return CIM_E_INPUT naming option, value and range */
-CIM_MUST_CHECK cim_status cim_job_args_int(const cim_job_args *args, const char *name, long long min,
-                                           long long max, long long *out, cim_err *err);
+CIM_MUST_CHECK cim_status cim_job_args_int(const cim_job_args *args, const char *name,
+                                           long long min, long long max, long long *out,
+                                           cim_err *err);
 CIM_MUST_CHECK cim_status cim_job_args_real(const cim_job_args *args, const char *name, double min,
                                             double max, double *out, cim_err *err);
 

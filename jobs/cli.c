@@ -107,7 +107,8 @@ static cim_status unknown_command(int argc, char **argv, int at, cim_err *err)
         for (const cim_job_command *c = groups[g]; c->name && n < 64; c++)
             names[n++] = c->name;
     char typed[128];
-    snprintf(typed, sizeof typed, "%s%s%s", argv[at], at + 1 < argc && argv[at + 1][0] != '-' ? " " : "",
+    snprintf(typed, sizeof typed, "%s%s%s", argv[at],
+             at + 1 < argc && argv[at + 1][0] != '-' ? " " : "",
              at + 1 < argc && argv[at + 1][0] != '-' ? argv[at + 1] : "");
     const char *near = cim_text_nearest(argv[at], names, n);
     if (!near)

@@ -8,7 +8,10 @@
 
 #include <string.h>
 
-#define SET_OPTION {"--set", "PATH=VALUE", true, "override a field of the architecture"}
+#define SET_OPTION                                                                                 \
+    {                                                                                              \
+        "--set", "PATH=VALUE", true, "override a field of the architecture"                        \
+    }
 
 static const cim_job_option show_options[] = {
     SET_OPTION, {"--json", NULL, false, "print JSON"}, {0}};
@@ -16,7 +19,8 @@ static const cim_job_option list_options[] = {{"--json", NULL, false, "print JSO
 static const cim_job_option compile_options[] = {
     SET_OPTION,
     {"--level", "none|cg|mvm|vvm", false, "short for --set schedule.level=..."},
-    {"--objective", "latency|throughput|energy|edp", false, "short for --set schedule.objective=..."},
+    {"--objective", "latency|throughput|energy|edp", false,
+     "short for --set schedule.objective=..."},
     {"--input", "NAME=1x3x224x224", true, "bind the shape of a network input"},
     {"--json", "FILE", false, "write the whole result as JSON (- for stdout)"},
     {"--detail", NULL, false, "also every choice the duplication pass could make"},

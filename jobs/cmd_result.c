@@ -9,8 +9,11 @@
 #include <string.h>
 
 #define OBJECTIVES_OPTION                                                                          \
-    {"--objectives", "a,b,...", false,                                                             \
-     "objectives instead of the run's; NAME:min or NAME:max overrides the natural direction"}
+    {                                                                                              \
+        "--objectives", "a,b,...", false,                                                          \
+            "objectives instead of the run's; NAME:min or NAME:max overrides the natural "         \
+            "direction"                                                                            \
+    }
 
 static const cim_job_option pareto_options[] = {
     OBJECTIVES_OPTION,
@@ -216,6 +219,6 @@ const cim_job_command cim_job_result_commands[] = {
      1, export_csv},
     {"plot", "plot RESULT -o FILE.svg|png [--objectives a,b,...]", "draw the front", plot_options,
      1, 1, plot},
-    {"digest", "digest RESULT", "hash of content, independent of ranks, order and time",
-     no_options, 1, 1, digest},
+    {"digest", "digest RESULT", "hash of content, independent of ranks, order and time", no_options,
+     1, 1, digest},
     {0}};

@@ -68,9 +68,8 @@ static cim_status write_in(const char *dir, const char *name, const cim_text *co
 {
     cim_text path;
     CIM_TRY(join(dir, name, &path, err));
-    cim_status s = content->failed
-                       ? cim_err_set(err, CIM_E_NOMEM, dir, "out of memory")
-                       : cim_file_write(path.s, cim_text_str(content), content->n, err);
+    cim_status s = content->failed ? cim_err_set(err, CIM_E_NOMEM, dir, "out of memory")
+                                   : cim_file_write(path.s, cim_text_str(content), content->n, err);
     cim_text_clear(&path);
     return s;
 }
@@ -183,8 +182,10 @@ static cim_status search(const cim_job_args *args, const char *dir, const cim_se
         s = written != CIM_OK ? written : s;
     }
     if (s == CIM_E_STOPPED)
-        cim_err_set(err, s, dir, "stopped early after %zu points; checkpoint written, go on with "
-                                 "--resume", d->n);
+        cim_err_set(err, s, dir,
+                    "stopped early after %zu points; checkpoint written, go on with "
+                    "--resume",
+                    d->n);
     cim_ana_dataset_clear(d);
     cim_free(d);
     return s;
@@ -278,12 +279,13 @@ typedef struct run_status {
     const char *state; /* done | stopped | running or killed */
     size_t done, feasible, front;
     uint64_t budget;
-    double rate;       /* between the first and the last checkpoint */
+    double rate; /* between the first and the last checkpoint */
 } run_status;
 
 static void print_status(const run_status *r, bool json, const char *dir, cim_text *t)
 {
-    double left = r->budget > r->done && r->rate > 0.0 ? (double)(r->budget - r->done) / r->rate : 0;
+    double left =
+        r->budget > r->done && r->rate > 0.0 ? (double)(r->budget - r->done) / r->rate : 0;
     if (json) {
         cim_jw w;
         cim_jw_init(&w, t, true);
@@ -399,8 +401,7 @@ static cim_status status(const cim_job_args *args, const cim_job_parallel *paral
 const cim_job_command cim_job_run_commands[] = {
     {"space show", "space show SPEC [--sample N] [--json]",
      "parameters, size, constraints and example points of a spec", space_options, 1, 1, space_show},
-    {"run",
-     "run SPEC -o DIR [--resume] [--seed S] [--evaluations N] [--max-seconds T]",
+    {"run", "run SPEC -o DIR [--resume] [--seed S] [--evaluations N] [--max-seconds T]",
      "the search; mpirun -n N cimdse run ... is the same on N ranks", run_options, 1, 1, run},
     {"status", "status DIR [--json]", "progress of a running, stopped or finished run",
      status_options, 1, 1, status},

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 typedef struct cim_job_progress {
-    FILE *out;          /* borrowed */
+    FILE *out; /* borrowed */
     bool terminal;
     double last_line_s; /* when a plain line was last written */
     bool drawn;

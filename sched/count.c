@@ -62,7 +62,8 @@ static void count_products(const cim_cc_plan *plan, const cim_cc_op *op, const c
     /* Offset-binary weights (Shafiee 2016, section 5.1): the digital correction sums the driven
      * inputs once per phase, beside one shift-add per converted value. */
     ev[CIM_EV_SHIFT_ADD] += conversions + rows * groups * phases * products;
-    ev[CIM_EV_ALU_ADD] += ((row_tiles - 1.0) + (op->has_bias ? 1.0 : 0.0)) * cols * groups * products;
+    ev[CIM_EV_ALU_ADD] +=
+        ((row_tiles - 1.0) + (op->has_bias ? 1.0 : 0.0)) * cols * groups * products;
 }
 
 static void count_traffic(const cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_node *n,
@@ -76,8 +77,7 @@ static void count_traffic(const cim_cc_plan *plan, const cim_cc_op *op, const ci
         double row_tiles = ceil_ratio((double)op->matrix_rows, (double)a->crossbar.rows);
         double cores = ceil_ratio((double)n->crossbars, (double)a->core.crossbars) * n->n_parts;
         double outputs = (double)op->matrix_cols * (double)op->groups * products;
-        ev[CIM_EV_L1_READ_BIT] +=
-            (double)op->matrix_rows * (double)op->groups * products * bits;
+        ev[CIM_EV_L1_READ_BIT] += (double)op->matrix_rows * (double)op->groups * products * bits;
         ev[CIM_EV_L1_WRITE_BIT] += in + out;
         /* partial sums of row tiles that sit in different cores: 2 x bits wide, one hop */
         double spread = fmin(cores, row_tiles) - 1.0;
@@ -116,8 +116,7 @@ void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double ev[CIM_COS
     count_border(plan, id, ev);
     if (op->unit == CIM_CC_UNIT_NONE)
         return;
-    const cim_cc_node *n =
-        plan->node_of[id] == UINT32_MAX ? NULL : &plan->nodes[plan->node_of[id]];
+    const cim_cc_node *n = plan->node_of[id] == UINT32_MAX ? NULL : &plan->nodes[plan->node_of[id]];
     if (n) {
         count_products(plan, op, n, ev);
     } else {

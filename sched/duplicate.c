@@ -102,8 +102,8 @@ static cim_status minimise_energy_sum(cim_cc_context *cx, cim_cc_range *r, uint3
     if (!map)
         return CIM_E_NOMEM;
     CIM_TRY(energy_classes(cx, r, map));
-    CIM_TRY(cim_cc_knapsack_min_sum(cx->classes, n, cx->plan->budget, cx->ar, picks + r->first,
-                                    &fits));
+    CIM_TRY(
+        cim_cc_knapsack_min_sum(cx->classes, n, cx->plan->budget, cx->ar, picks + r->first, &fits));
     for (uint32_t i = 0; i < n; i++)
         picks[r->first + i] = map[i][picks[r->first + i]];
     return CIM_OK;
@@ -145,8 +145,8 @@ static cim_status duplicate_sequential(cim_cc_context *cx, cim_cc_range *r, bool
     if (objective == CIM_HW_OBJECTIVE_ENERGY && writes)
         return minimise_energy_sum(cx, r, picks);
     cim_cc_stage_classes(cx, r);
-    CIM_TRY(cim_cc_knapsack_min_sum(cx->classes, n, cx->plan->budget, cx->ar, picks + r->first,
-                                    &fits));
+    CIM_TRY(
+        cim_cc_knapsack_min_sum(cx->classes, n, cx->plan->budget, cx->ar, picks + r->first, &fits));
     if (objective != CIM_HW_OBJECTIVE_EDP || !writes)
         return CIM_OK;
     /* EDP with programming: the better of the fastest and the most frugal. */
@@ -154,7 +154,8 @@ static cim_status duplicate_sequential(cim_cc_context *cx, cim_cc_range *r, bool
     CIM_TRY(minimise_energy_sum(cx, r, cx->trial));
     cim_cc_range_time(cx, &a, picks, false);
     cim_cc_range_time(cx, &b, cx->trial, false);
-    if (cim_cc_range_score(cx->plan, &b, writes, cx->trial) < cim_cc_range_score(cx->plan, &a, writes, picks))
+    if (cim_cc_range_score(cx->plan, &b, writes, cx->trial) <
+        cim_cc_range_score(cx->plan, &a, writes, picks))
         memcpy(picks + r->first, cx->trial + r->first, n * sizeof *picks);
     return CIM_OK;
 }

@@ -24,10 +24,10 @@ enum { MOST_TRIALS = 200, TRIAL_STEPS = 20000 };
 static const double least_share = 0.01;
 
 typedef struct game {
-    double *share;    /* average path, per node of the range */
-    double *path;     /* critical path of the last timing */
+    double *share; /* average path, per node of the range */
+    double *path;  /* critical path of the last timing */
     double constant, path_constant;
-    double slowest;   /* weight of the interval: batch - 1 */
+    double slowest; /* weight of the interval: batch - 1 */
     cim_cc_class *weighted;
     cim_cc_choice **room; /* per node: space for its weighted choices */
     uint32_t *chosen;
@@ -47,8 +47,8 @@ static bool game_alloc(game *g, const cim_cc_context *cx, const cim_cc_range *r)
     if (!g->share || !g->path || !g->weighted || !g->room || !g->chosen)
         return false;
     for (uint32_t i = 0; i < n; i++) {
-        g->room[i] = cim_arena_take(cx->ar, cx->plan->nodes[r->first + i].n_choices,
-                                    sizeof **g->room);
+        g->room[i] =
+            cim_arena_take(cx->ar, cx->plan->nodes[r->first + i].n_choices, sizeof **g->room);
         if (!g->room[i])
             return false;
     }
@@ -75,8 +75,8 @@ static void weigh(const cim_cc_context *cx, const cim_cc_range *r, game *g, doub
         double w = fmax(g->share[i], least);
         double write = n->write_pj * ns_per_write_pj;
         for (uint32_t j = lo; j < n->n_choices; j++) {
-            double cost = w * (n->choices[j].cost - n->fill_ns) +
-                          write * (double)n->choice_copies[j];
+            double cost =
+                w * (n->choices[j].cost - n->fill_ns) + write * (double)n->choice_copies[j];
             if (kept && !(cost < g->room[i][kept - 1].cost))
                 break; /* programming more copies costs more than it saves */
             g->room[i][kept++] = (cim_cc_choice){.cost = cost, .weight = n->choices[j].weight};
@@ -95,8 +95,8 @@ static cim_status answer(cim_cc_context *cx, cim_cc_range *r, game *g, double li
     bool fits;
     weigh(cx, r, g, limit, least_share, ns_per_write_pj, first);
     cim_arena_mark mark = cim_arena_save(cx->ar);
-    CIM_TRY(cim_cc_knapsack_greedy(g->weighted, n, cx->plan->budget, cx->ar, g->chosen, &bound,
-                                   &fits));
+    CIM_TRY(
+        cim_cc_knapsack_greedy(g->weighted, n, cx->plan->budget, cx->ar, g->chosen, &bound, &fits));
     cim_arena_rewind(cx->ar, mark);
     if (!fits)
         return CIM_OK;
@@ -144,8 +144,8 @@ static cim_status bound_of(cim_cc_context *cx, const cim_cc_range *r, game *g, d
         return CIM_E_NOMEM;
     weigh(cx, r, g, INFINITY, 0.0, 0.0, first);
     cim_arena_mark mark = cim_arena_save(cx->ar);
-    CIM_TRY(cim_cc_knapsack_greedy(g->weighted, n, cx->plan->budget, cx->ar, g->chosen, &bound,
-                                   &fits));
+    CIM_TRY(
+        cim_cc_knapsack_greedy(g->weighted, n, cx->plan->budget, cx->ar, g->chosen, &bound, &fits));
     cim_arena_rewind(cx->ar, mark);
     *out = fmax(*out, g->constant + bound);
     return CIM_OK;
@@ -295,15 +295,13 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
     g->constant = 0.0;
     learn(cx, r, g, picks, 1.0);
     bool bounding = cx->want_bound && !quick && !writes;
-    int counted = quick ? 0
-                        : times_affordable(cx, r, ROUND_STEPS, LEAST_ROUNDS, MOST_ROUNDS);
+    int counted = quick ? 0 : times_affordable(cx, r, ROUND_STEPS, LEAST_ROUNDS, MOST_ROUNDS);
     int rounds = bounding && counted < ROUNDS_BOUND ? ROUNDS_BOUND : counted;
     r->bound_ns = bounding ? fmax(bottleneck, r->shared_ns) : 0.0;
     for (int k = 1; k <= rounds; k++) {
         if (bounding)
             CIM_TRY(bound_of(cx, r, g, &r->bound_ns));
-        CIM_TRY(answer(cx, r, g, INFINITY, ns_per_write_pj, writes,
-                       k <= counted ? picks : NULL));
+        CIM_TRY(answer(cx, r, g, INFINITY, ns_per_write_pj, writes, k <= counted ? picks : NULL));
         learn(cx, r, g, cx->trial, 2.0 / (k + 2.0));
     }
     return quick ? CIM_OK : polish(cx, r, g, writes, picks);

@@ -26,16 +26,16 @@ extern const char *const cim_cc_unit_words[]; /* "crossbar", "digital", "none" *
 
 /** One operator. */
 typedef struct cim_cc_op {
-    const char *name;      /* unique; the exporter's name or TYPE_index */
-    const char *type;      /* ONNX operator type, "Conv" */
+    const char *name; /* unique; the exporter's name or TYPE_index */
+    const char *type; /* ONNX operator type, "Conv" */
     cim_cc_unit unit;
-    uint32_t first_edge, n_edges;   /* its activation inputs, in graph.edges[] */
+    uint32_t first_edge, n_edges; /* its activation inputs, in graph.edges[] */
     int rank;
     int64_t shape[CIM_CC_MAX_RANK]; /* first output */
     int64_t out_elements;           /* all outputs together */
     int64_t in_elements;            /* all activation inputs together */
-    int64_t macs;                   /* Conv, ConvTranspose, Gemm, MatMul, Einsum; also dynamic ones */
-    int64_t weights;                /* parameters of the imported operator (weights and biases) */
+    int64_t macs;    /* Conv, ConvTranspose, Gemm, MatMul, Einsum; also dynamic ones */
+    int64_t weights; /* parameters of the imported operator (weights and biases) */
     /* crossbar operators: `groups` independent matrices of rows x cols, each used `mvms` times */
     int64_t matrix_rows, matrix_cols, groups, mvms;
     bool has_bias;

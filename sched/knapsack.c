@@ -250,8 +250,7 @@ static cim_status extend(const cim_cc_class *c, double reduced_min, double lambd
         return CIM_E_NOMEM;
     uint32_t n = 0;
     for (uint32_t j = 0; j < c->n; j++) {
-        double reduced =
-            c->choices[j].cost + lambda * (double)c->choices[j].weight - reduced_min;
+        double reduced = c->choices[j].cost + lambda * (double)c->choices[j].weight - reduced_min;
         if (reduced > gap)
             continue;
         n = merge_choice(from, x, n, &c->choices[j], fmax(reduced, 0.0), j, budget, gap, y);

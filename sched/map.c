@@ -96,8 +96,7 @@ static void time_write(const cim_cc_plan *plan, const cim_cc_op *op, const mappi
 {
     const cim_hw_arch *a = &plan->arch;
     double share = 1.0 / n->n_parts;
-    double weights =
-        (double)op->matrix_rows * (double)op->matrix_cols * (double)op->groups * share;
+    double weights = (double)op->matrix_rows * (double)op->matrix_cols * (double)op->groups * share;
     double slices = (double)ceil_div(a->workload.weight_bits, a->device.bits_per_cell);
     n->write_ns = (double)m->rows_used * plan->chip.write_row_ns;
     n->write_bits = weights * (double)a->workload.weight_bits;
@@ -132,9 +131,9 @@ static void map_digital(cim_cc_plan *plan, cim_cc_op_id id)
     o->limit = CIM_CC_LIMIT_NONE;
     if (op->unit != CIM_CC_UNIT_DIGITAL)
         return;
-    double work = (double)op->alu_add * c->alu_add_cycles + (double)op->alu_mul * c->alu_mul_cycles +
-                  (double)op->alu_div * c->alu_div_cycles +
-                  (double)op->alu_special * c->alu_special_cycles;
+    double work =
+        (double)op->alu_add * c->alu_add_cycles + (double)op->alu_mul * c->alu_mul_cycles +
+        (double)op->alu_div * c->alu_div_cycles + (double)op->alu_special * c->alu_special_cycles;
     double alu = work / plan->alu_ops_per_ns;
     double bits = ((double)op->in_elements + (double)op->out_elements) *
                   (double)plan->arch.workload.activation_bits;
@@ -186,9 +185,8 @@ static void chip_rates(cim_cc_plan *plan)
     bool core_alu = isfinite(a->core.alu_ops_per_cycle);
     plan->alu_ops_per_ns = INFINITY;
     if (chip_alu || core_alu)
-        plan->alu_ops_per_ns =
-            (chip_alu ? c->chip_alu_ops_per_ns : 0.0) +
-            (core_alu ? (double)a->chip.cores * c->core_alu_ops_per_ns : 0.0);
+        plan->alu_ops_per_ns = (chip_alu ? c->chip_alu_ops_per_ns : 0.0) +
+                               (core_alu ? (double)a->chip.cores * c->core_alu_ops_per_ns : 0.0);
 }
 
 /* Count nodes first, so that the array is allocated once. */
@@ -229,8 +227,8 @@ static void spill_at_cuts(cim_cc_plan *plan, double *waiting)
     for (uint32_t i = 1; i <= g->n_ops; i++)
         waiting[i] += waiting[i - 1];
     for (uint32_t k = 1; k < plan->n_nodes; k++)
-        plan->spill_bits[k] = 2.0 * fmax(0.0, waiting[plan->nodes[k].op] -
-                                                  plan->arch.chip.buffer_kib * 8192.0);
+        plan->spill_bits[k] =
+            2.0 * fmax(0.0, waiting[plan->nodes[k].op] - plan->arch.chip.buffer_kib * 8192.0);
 }
 
 bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status)

@@ -25,8 +25,8 @@ typedef struct cim_cc_model_options {
  *  unsupported operator (node and operator named), unbound dynamic dimension (input named and
  *  how to bind it), impossible shapes (node named); CIM_E_NOMEM. */
 CIM_MUST_CHECK cim_status cim_cc_model_load(const char *name_or_path,
-                                            const cim_cc_model_options *options,
-                                            cim_cc_model **out, cim_err *err);
+                                            const cim_cc_model_options *options, cim_cc_model **out,
+                                            cim_err *err);
 /** The same from bytes in memory (tests, fuzzing). @param base_dir for external data, or NULL */
 CIM_MUST_CHECK cim_status cim_cc_model_parse(const void *bytes, size_t size, const char *name,
                                              const char *base_dir,
@@ -34,6 +34,7 @@ CIM_MUST_CHECK cim_status cim_cc_model_parse(const void *bytes, size_t size, con
                                              cim_cc_model **out, cim_err *err);
 void cim_cc_model_destroy(cim_cc_model *model);
 
+/** The compiler's view of the network; borrowed, lives as long as the model. */
 const cim_cc_graph *cim_cc_model_graph(const cim_cc_model *model);
 
 /** `model show --json`, keys as in the interface, and the table a person reads. */

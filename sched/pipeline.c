@@ -159,8 +159,7 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
     for (;;) {
         bool crossbar = plan->node_of[id] != UINT32_MAX;
         uint32_t at = crossbar ? node_in_range(plan, range, id) : 0, taken = 1;
-        timing t = op_timing(cx, id, crossbar ? &plan->nodes[at] : NULL,
-                             crossbar ? picks[at] : 0);
+        timing t = op_timing(cx, id, crossbar ? &plan->nodes[at] : NULL, crossbar ? picks[at] : 0);
         const double *done = cx->finish + stream[id].offset;
         while (s > 0 && done[s - 1] + t.spacing >= done[s] * (1.0 - 1e-12)) {
             taken++;

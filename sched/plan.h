@@ -52,7 +52,8 @@ typedef struct cim_cc_result {
     double metrics[CIM_CC_N_METRICS];
 } cim_cc_result;
 
-typedef struct cim_cc_plan cim_cc_plan; /* full detail, lives in the arena (sched/plan_internal.h) */
+typedef struct cim_cc_plan
+    cim_cc_plan; /* full detail, lives in the arena (sched/plan_internal.h) */
 
 /** Compile and price one point.
  *  @param arch   passed cim_hw_arch_consistent

@@ -43,12 +43,12 @@ struct cim_cc_prepared {
     const cim_cc_graph *graph;
     cim_arena arena; /* owns all below */
     uint32_t n_xb;
-    cim_cc_op_id *xb; /* crossbar operators in order */
+    cim_cc_op_id *xb;             /* crossbar operators in order */
     const cim_cc_breaks **breaks; /* per crossbar operator */
-    cim_cc_flow fine, coarse; /* coarse: to compare many cuts of a network that does not fit */
-    cim_cc_op_id *last_reader; /* per operator: the last operator that reads its result, itself
+    cim_cc_flow fine, coarse;     /* coarse: to compare many cuts of a network that does not fit */
+    cim_cc_op_id *last_reader;    /* per operator: the last operator that reads its result, itself
                                   when none does */
-    double *fill;    /* per operator: fraction of its stream its consumers wait for at the start */
+    double *fill; /* per operator: fraction of its stream its consumers wait for at the start */
 };
 
 /* ---- the plan ------------------------------------------------------------------------------------- */
@@ -102,7 +102,7 @@ typedef struct cim_cc_op_plan {
     double stage_ns;         /* busy time */
     double start_ns, end_ns; /* of the first inference, from the start of the run */
     cim_cc_limit limit;
-    double energy_pj;        /* dynamic */
+    double energy_pj; /* dynamic */
     uint32_t segment;
 } cim_cc_op_plan;
 
@@ -112,15 +112,15 @@ struct cim_cc_plan {
     cim_hw_arch arch;
     cim_cost_chip chip;
     bool units_are_cores;
-    int64_t budget; /* units on the chip */
-    double hops;    /* mean hops of one transfer */
+    int64_t budget;        /* units on the chip */
+    double hops;           /* mean hops of one transfer */
     double l0_bits_per_ns; /* traffic between cores and buffer */
     double alu_ops_per_ns; /* digital operators */
     cim_cc_node *nodes;
     uint32_t n_nodes;
     double *spill_bits; /* per node: what a cut before it moves off-chip and back, because the
                            global buffer cannot hold what later operators still read */
-    uint32_t *node_of; /* per operator: its last part, UINT32_MAX for others */
+    uint32_t *node_of;  /* per operator: its last part, UINT32_MAX for others */
     double *digital_ns; /* per operator: busy time of digital operators, 0 for others */
     cim_cc_op_plan *ops;
     cim_cc_segment *segments;
@@ -137,11 +137,12 @@ struct cim_cc_plan {
 typedef struct cim_cc_context {
     cim_cc_plan *plan;
     cim_arena *ar;
-    bool want_bound; /* also compute how far from optimal a pipelined latency may be */
+    bool want_bound;         /* also compute how far from optimal a pipelined latency may be */
     const cim_cc_flow *flow; /* the resolution in use */
-    double *finish; /* total_steps of the fine flow: when each step of each operator is done (pipeline scratch) */
-    cim_cc_class *classes, *trimmed;  /* n_nodes each (duplicate scratch) */
-    uint32_t *trial;                  /* n_nodes (duplicate scratch) */
+    double *
+        finish; /* total_steps of the fine flow: when each step of each operator is done (pipeline scratch) */
+    cim_cc_class *classes, *trimmed; /* n_nodes each (duplicate scratch) */
+    uint32_t *trial;                 /* n_nodes (duplicate scratch) */
 } cim_cc_context;
 
 /** Whether operators overlap: the knob, and a level that pipelines. */
@@ -158,7 +159,7 @@ typedef struct cim_cc_range {
     cim_cc_op_id first_op, end_op; /* operators */
     double latency_ns, interval_ns;
     double shared_ns; /* work of resources that all operators share; pipelined only */
-    double bound_ns; /* lower bound of the latency over all duplications, 0 when not computed */
+    double bound_ns;  /* lower bound of the latency over all duplications, 0 when not computed */
 } cim_cc_range;
 
 /** Copies for a range under the schedule's objective; picks[first..end) are written.
@@ -187,7 +188,8 @@ bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
 void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double events[CIM_COST_N_EVENTS]);
 /** Events before a segment of several: programming its weights and bringing them in, and what
  *  spills at the cut. */
-void cim_cc_count_reload(const cim_cc_plan *plan, uint32_t segment, double events[CIM_COST_N_EVENTS]);
+void cim_cc_count_reload(const cim_cc_plan *plan, uint32_t segment,
+                         double events[CIM_COST_N_EVENTS]);
 /** Events of the run, energy by kind, utilisation, metrics. */
 void cim_cc_pass_count(cim_cc_context *cx);
 cim_status cim_cc_pass_power(cim_cc_context *cx);

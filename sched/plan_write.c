@@ -267,8 +267,9 @@ void cim_cc_plan_write_text(const cim_cc_plan *p, bool detail, cim_text *out)
             char reload[32], latency[32];
             engineering(s->reload_ns * 1e-9, "s", reload, sizeof reload);
             engineering(s->latency_ns * 1e-9, "s", latency, sizeof latency);
-            cim_text_addf(out, "%ssegment %u: operators %u..%u, %lld of %lld units, reload %s, "
-                               "latency %s\n",
+            cim_text_addf(out,
+                          "%ssegment %u: operators %u..%u, %lld of %lld units, reload %s, "
+                          "latency %s\n",
                           i ? "" : "\n", i, s->first_op, s->end_op - 1, (long long)s->units_used,
                           (long long)p->budget, reload, latency);
         }
@@ -279,7 +280,8 @@ void cim_cc_plan_write_text(const cim_cc_plan *p, bool detail, cim_text *out)
         if (si)
             engineering(p->result.metrics[i], unit, v, sizeof v);
         else
-            snprintf(v, sizeof v, "%.4g %s", p->result.metrics[i], unit[0] == '1' && !unit[1] ? "" : unit);
+            snprintf(v, sizeof v, "%.4g %s", p->result.metrics[i],
+                     unit[0] == '1' && !unit[1] ? "" : unit);
         cim_text_addf(out, "%-16s %s\n", cim_cc_metric_names[i], v);
     }
     text_shares(p->energy_pj, p->energy_total_pj, 1e-12, "J", "\nenergy", out);

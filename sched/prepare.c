@@ -4,9 +4,9 @@
 #include <math.h>
 
 enum {
-    FINE_STEPS = 1024,      /* rows followed one by one up to here, then in groups */
+    FINE_STEPS = 1024, /* rows followed one by one up to here, then in groups */
     COARSE_STEPS = 16,
-    MAX_BREAKS = 1 << 22    /* products per operator up to about 4e12 */
+    MAX_BREAKS = 1 << 22 /* products per operator up to about 4e12 */
 };
 
 const cim_cc_graph *cim_cc_prepared_graph(const cim_cc_prepared *p)

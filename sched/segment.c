@@ -12,18 +12,18 @@
 #include <string.h>
 
 typedef struct prefix {
-    double *root_work; /* sum of sqrt(units * products * unit_ns) */
-    double *work;      /* sum of units * products * unit_ns */
-    double *bits;      /* sum of write_bits */
-    int64_t *units;    /* one copy of everything */
-    double *digital;   /* digital time up to the node's operator (sequential only) */
+    double *root_work;   /* sum of sqrt(units * products * unit_ns) */
+    double *work;        /* sum of units * products * unit_ns */
+    double *bits;        /* sum of write_bits */
+    int64_t *units;      /* one copy of everything */
+    double *digital;     /* digital time up to the node's operator (sequential only) */
     const double *spill; /* of a cut before the node */
 } prefix;
 
 typedef struct cuts {
-    double *cost;     /* cheapest way to have run nodes [0, i) */
-    uint32_t *from;   /* start of the last segment of that way */
-    uint32_t *picks;  /* scratch picks of the edge being priced */
+    double *cost;    /* cheapest way to have run nodes [0, i) */
+    uint32_t *from;  /* start of the last segment of that way */
+    uint32_t *picks; /* scratch picks of the edge being priced */
     prefix sums;
 } cuts;
 
@@ -48,8 +48,7 @@ static void prefix_fill(const cim_cc_plan *plan, prefix *p)
     double digital = 0.0;
     for (uint32_t i = 0; i < plan->n_nodes; i++) {
         const cim_cc_node *n = &plan->nodes[i];
-        double work = (double)n->units * n->unit_ns *
-                      (double)plan->prepared->breaks[n->xb]->n;
+        double work = (double)n->units * n->unit_ns * (double)plan->prepared->breaks[n->xb]->n;
         for (; op < n->op; op++)
             digital += plan->digital_ns[op];
         p->digital[i] = digital;
@@ -68,8 +67,8 @@ static void prefix_fill(const cim_cc_plan *plan, prefix *p)
  * the total work spread over the budget. */
 static double bound_ns(const cim_cc_plan *plan, const prefix *p, uint32_t a, uint32_t b)
 {
-    double budget = (double)plan->budget, reload = (p->bits[b] - p->bits[a]) /
-                                                   plan->chip.offchip_bits_per_ns;
+    double budget = (double)plan->budget,
+           reload = (p->bits[b] - p->bits[a]) / plan->chip.offchip_bits_per_ns;
     reload += p->spill[a] / plan->chip.offchip_bits_per_ns;
     double batch = (double)plan->arch.workload.batch;
     bool duplicates = plan->arch.schedule.level >= CIM_HW_LEVEL_CG;
@@ -87,7 +86,8 @@ static double segment_cost(const cim_cc_plan *plan, const cim_cc_range *r, bool 
                            double reload, const uint32_t *picks)
 {
     double batch = (double)plan->arch.workload.batch;
-    double more = cim_cc_pipelined(plan) ? (batch - 1) * r->interval_ns : (batch - 1) * r->latency_ns;
+    double more =
+        cim_cc_pipelined(plan) ? (batch - 1) * r->interval_ns : (batch - 1) * r->latency_ns;
     double time = reload + r->latency_ns + more;
     if (plan->arch.schedule.objective != CIM_HW_OBJECTIVE_ENERGY)
         return time;
@@ -118,8 +118,8 @@ static cim_status price_edge(cim_cc_context *cx, cuts *c, uint32_t a, uint32_t b
 static cim_status cut_optimal(cim_cc_context *cx, cuts *c)
 {
     cim_cc_plan *plan = cx->plan;
-    double unit = plan->arch.schedule.objective == CIM_HW_OBJECTIVE_ENERGY ? plan->chip.leakage_mw
-                                                                           : 1.0;
+    double unit =
+        plan->arch.schedule.objective == CIM_HW_OBJECTIVE_ENERGY ? plan->chip.leakage_mw : 1.0;
     c->cost[0] = 0.0;
     for (uint32_t b = 1; b <= plan->n_nodes; b++) {
         c->cost[b] = INFINITY;
@@ -161,8 +161,7 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *pi
     if (!plan->segments)
         return CIM_E_NOMEM;
     for (uint32_t b = plan->n_nodes, i = count; b > 0; b = c->from[b])
-        plan->segments[--i] =
-            (cim_cc_segment){.first_node = c->from[b], .n_nodes = b - c->from[b]};
+        plan->segments[--i] = (cim_cc_segment){.first_node = c->from[b], .n_nodes = b - c->from[b]};
     double now = 0.0, batch = (double)plan->arch.workload.batch;
     bool writes = plan->n_segments > 1;
     for (uint32_t i = 0; i < plan->n_segments; i++) {
@@ -212,8 +211,8 @@ static void place_operators(cim_cc_plan *plan)
         const cim_cc_segment *s = &plan->segments[n->segment];
         cim_cc_op_plan *o = &plan->ops[n->op];
         double stage = n->choices[n->pick].cost;
-        o->limit = stage > n->floor_ns + n->fill_ns || n->floor_ns <= 0.0 ? n->limit_unit
-                                                                            : n->limit_floor;
+        o->limit =
+            stage > n->floor_ns + n->fill_ns || n->floor_ns <= 0.0 ? n->limit_unit : n->limit_floor;
         if (n->n_parts == 1) {
             o->stage_ns = stage;
             o->start_ns += s->start_ns;

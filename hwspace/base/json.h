@@ -32,7 +32,9 @@ CIM_MUST_CHECK cim_status cim_json_parse(const char *text, size_t size, const ch
 CIM_MUST_CHECK cim_status cim_json_load(const char *path, cim_json **out, cim_err *err);
 void cim_json_free(cim_json *doc);
 
+/** The document's value; borrowed, lives as long as the document. */
 const cim_json_node *cim_json_root(const cim_json *doc);
+/** What a value is. */
 cim_json_type cim_json_type_of(const cim_json_node *node);
 /** "an object", "a string", ... for messages. */
 const char *cim_json_type_text(const cim_json_node *node);

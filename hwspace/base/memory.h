@@ -21,7 +21,9 @@ void *cim_realloc(void *p, size_t n, size_t size);
  *  @return 0, or -1 when memory ran out (p and cap unchanged). */
 int cim_grow(void *p, size_t *cap, size_t need, size_t size);
 
+/** Give back what cim_alloc() and its kin returned; NULL is fine. */
 void cim_free(void *p);
+/** A copy of a string, owned by the caller; NULL: no memory. */
 char *cim_strdup(const char *s);
 
 /** Test hook: the n-th allocation from now (1 = next) and all after it fail; 0 switches off. */

@@ -54,8 +54,8 @@ static void one_case(const cim_cost_library *lib, const cim_cc_prepared *p, cim_
         spent = now_s() - start;
     }
     printf("%-13s %-9s %-4s %8.1f /s %9.1f us  %4u seg  ", model, preset,
-           cim_hw_level_words[arch->schedule.level], (double)runs / spent, 1e6 * spent / (double)runs,
-           segments);
+           cim_hw_level_words[arch->schedule.level], (double)runs / spent,
+           1e6 * spent / (double)runs, segments);
     if (!r.feasible)
         printf("infeasible: %s\n", r.reason);
     else if (gap >= 0.0)

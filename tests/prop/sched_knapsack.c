@@ -55,8 +55,8 @@ static void random_problem(cim_rng *rng, problem *p, uint32_t max_classes, uint3
         p->lightest += p->choice[i][0].weight;
         p->heaviest += p->choice[i][count - 1].weight;
     }
-    p->budget = p->lightest - 2 +
-                (int64_t)cim_rng_below(rng, (uint64_t)(p->heaviest - p->lightest + 5));
+    p->budget =
+        p->lightest - 2 + (int64_t)cim_rng_below(rng, (uint64_t)(p->heaviest - p->lightest + 5));
 }
 
 static void exhaustive(const problem *p, uint32_t i, int64_t weight, double sum, double max,

@@ -61,7 +61,10 @@ static void random_network(cim_rng *rng, network *n)
             if (back == 2 && cim_rng_below(rng, 2))
                 continue;
             cim_cc_edge *e = &n->edges[n->graph.n_edges++];
-            *e = (cim_cc_edge){.producer = i - back, .elements = 16, .num = 1, .den = 1,
+            *e = (cim_cc_edge){.producer = i - back,
+                               .elements = 16,
+                               .num = 1,
+                               .den = 1,
                                .offset = (int64_t)cim_rng_below(rng, 3),
                                .full = cim_rng_below(rng, 5) == 0};
             op->n_edges++;
@@ -239,12 +242,11 @@ static void more_never_hurts(void **unused)
                 arch.schedule.duplication = variant == 0   ? CIM_HW_DUPLICATION_DIVISOR
                                             : variant == 1 ? CIM_HW_DUPLICATION_NONE
                                                            : CIM_HW_DUPLICATION_EXACT;
-                arch.schedule.segmentation = variant == 2 ? CIM_HW_SEGMENTATION_GREEDY
-                                                          : CIM_HW_SEGMENTATION_OPTIMAL;
+                arch.schedule.segmentation =
+                    variant == 2 ? CIM_HW_SEGMENTATION_GREEDY : CIM_HW_SEGMENTATION_OPTIMAL;
                 cim_arena_reset(&ar);
                 REQUIRE(cim_cc_compile(p, &arch, &chip, &ar, &other, NULL, NULL) == CIM_OK);
-                REQUIRE(other.feasible &&
-                        before <= other.metrics[CIM_M_LATENCY_S] * (1 + 1e-9));
+                REQUIRE(other.feasible && before <= other.metrics[CIM_M_LATENCY_S] * (1 + 1e-9));
             }
         }
         cim_cc_prepared_destroy(p);
