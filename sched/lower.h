@@ -8,6 +8,7 @@
 typedef struct cim_cc_arrival {
     int axis;       /* -1: all of an image at once */
     int batch;      /* dimension that holds the images, -1: none (they arrive together) */
+    bool minor;     /* axis == batch, images vary faster than slices (sequence-first attention) */
     int64_t offset; /* slices the producing operator gives before this tensor's first (Split) */
 } cim_cc_arrival;
 

@@ -31,6 +31,17 @@ static link one_to_one(int to)
     return (link){.to = to, .num = 1, .den = 1};
 }
 
+static link ratio(int to, int64_t num, int64_t den)
+{
+    int64_t a = num, b = den; /* greatest common divisor by Euclid */
+    while (b != 0) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a > 0 ? (link){.to = to, .num = num / a, .den = den / a} : one_to_one(to);
+}
+
 /* Size of a dimension per image. */
 static int64_t per_image(const cim_cc_lowering *l, const cim_cc_net_tensor *t, int batch, int dim)
 {
@@ -160,21 +171,41 @@ static int first_real(const cim_cc_net_tensor *t, int from, int end)
     return from;
 }
 
-/* Where the images go: they stay together when they are slowest in their group. */
-static int reshape_batch(const flow *f)
+/* Where the images go. They stay apart when they are slowest in their group; slices-then-images
+ * may be merged into one dimension (torch's attention works on [length, batch * heads, size]) and
+ * split again. */
+static int reshape_batch(const flow *f, bool *minor)
 {
     group g;
-    int b = f->from.batch;
-    if (b < 0 || !group_with(f->in, f->out, b, &g) || first_real(f->in, g.in0, g.in1) != b)
+    int b = f->from.batch, a = f->from.axis;
+    int64_t images = f->l->images;
+    *minor = false;
+    if (b < 0 || !group_with(f->in, f->out, b, &g))
         return -1;
-    int o = first_real(f->out, g.out0, g.out1);
-    return o < g.out1 && f->out->dims[o] % f->l->images == 0 ? o : -1;
+    int first = first_real(f->in, g.in0, g.in1), o = first_real(f->out, g.out0, g.out1);
+    if (o >= g.out1)
+        return -1;
+    int64_t merged = first < g.in1 ? f->in->dims[first] : 1;
+    if (f->from.minor) {
+        int next = first_real(f->out, o + 1, g.out1);
+        *minor = f->out->dims[o] == merged;
+        if (*minor && first == b)
+            return o;
+        bool split = first == b && f->out->dims[o] == merged / images && next < g.out1;
+        return split && f->out->dims[next] % images == 0 ? next : -1;
+    }
+    if (first == b)
+        return f->out->dims[o] % images == 0 ? o : -1;
+    *minor = first == a && first_real(f->in, a + 1, g.in1) == b &&
+             f->out->dims[o] == merged * images;
+    return *minor ? o : -1;
 }
 
 static link link_reshape(const flow *f, int dim)
 {
     group g;
-    int batch = f->from.batch, to_batch = reshape_batch(f);
+    bool minor;
+    int batch = f->from.batch, to_batch = reshape_batch(f, &minor);
     if (f->l->images > 1 && dim == batch && f->in->dims[dim] == f->l->images)
         return to_batch >= 0 ? one_to_one(to_batch) : NO_LINK;
     if (!group_with(f->in, f->out, dim, &g))
@@ -187,7 +218,7 @@ static link link_reshape(const flow *f, int dim)
     for (int o = g.out0; o < g.out1; o++) {
         int64_t rows = per_image(f->l, f->out, to_batch, o);
         if (rows > 1)
-            return (link){.to = o, .num = per_image(f->l, f->in, batch, dim), .den = rows};
+            return ratio(o, per_image(f->l, f->in, batch, dim), rows);
     }
     return NO_LINK;
 }
@@ -306,7 +337,7 @@ static link link_axis(const flow *f, int dim)
 static link link_scale(const flow *f, int dim)
 {
     const char *type = f->x->node->type;
-    link l = {.to = dim, .num = f->in->dims[dim], .den = f->out->dims[dim]};
+    link l = ratio(dim, f->in->dims[dim], f->out->dims[dim]);
     if (dim == 1 && strstr(type, "Space"))
         return NO_LINK;
     if (!strcmp(type, "Tile"))
@@ -364,12 +395,19 @@ static cim_cc_arrival output_arrival(cim_cc_lowering *l, cim_cc_infer *x)
         if (!flow_begin(l, x, i, &f))
             continue;
         if (a.batch < 0 && f.from.batch >= 0) {
-            int to = f.x->node->def->flow == CIM_CC_FLOW_RESHAPE ? reshape_batch(&f) : -1;
-            link k = link_of(&f, f.from.batch);
-            if (to < 0 && k.to >= 0 && !k.full && k.num == k.den && k.offset == 0)
-                to = k.to;
-            if (to >= 0 && f.out->dims[to] % l->images == 0)
+            bool minor = f.from.minor;
+            int to = -1;
+            if (x->node->def->flow == CIM_CC_FLOW_RESHAPE) {
+                to = reshape_batch(&f, &minor);
+            } else {
+                link k = link_of(&f, f.from.batch);
+                if (k.to >= 0 && !k.full && k.num == k.den && k.offset == 0)
+                    to = k.to;
+            }
+            if (to >= 0 && f.out->dims[to] % l->images == 0) {
                 a.batch = to;
+                a.minor = minor;
+            }
         }
         if (a.axis < 0 && f.from.axis >= 0 && cim_cc_arrival_rows(l, f.tensor) > 1) {
             link k = link_of(&f, f.from.axis);
