@@ -102,6 +102,8 @@ static cim_status prepare_directory(const char *dir, bool resume, const cim_sear
                            "already holds a run (%s); give --resume to go on with it, or another "
                            "directory",
                            what);
+    if (resume) /* another run's directory is refused before anything in it changes */
+        CIM_TRY(cim_search_log_accepts(dir, spec, err));
     CIM_TRY(cim_search_log_open(dir, err));
     cim_text t;
     cim_text_init(&t);
