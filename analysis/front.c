@@ -72,23 +72,6 @@ static cim_status candidates_collect(candidates *c, const cim_ana_dataset *d,
     return CIM_OK;
 }
 
-/* Keep of the first n candidates at `c` those on their front, in order; their number in *kept. */
-static cim_status keep_front(uint64_t *rows, double *values, size_t n, size_t m, bool *keep,
-                             size_t *kept, cim_err *err)
-{
-    CIM_TRY(cim_ana_pareto_filter(values, n, m, keep, err));
-    size_t k = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!keep[i])
-            continue;
-        rows[k] = rows[i];
-        memmove(values + k * m, values + i * m, m * sizeof *values);
-        k++;
-    }
-    *kept = k;
-    return CIM_OK;
-}
-
 cim_status cim_ana_dataset_front_of(const cim_ana_dataset *d, const cim_ana_objective *objectives,
                                     size_t n_objectives, uint64_t **rows, size_t *n_rows,
                                     cim_err *err)
@@ -99,13 +82,16 @@ cim_status cim_ana_dataset_front_of(const cim_ana_dataset *d, const cim_ana_obje
     bool *keep = cim_alloc(c.n, sizeof *keep);
     cim_status status = keep ? CIM_OK : no_memory(err);
     if (status == CIM_OK && c.n > 0)
-        status = keep_front(c.rows, c.values, c.n, c.m, keep, &n, err);
+        status = cim_ana_pareto_filter(c.values, c.n, c.m, keep, err);
+    for (size_t i = 0; status == CIM_OK && i < c.n; i++)
+        if (keep[i])
+            c.rows[n++] = c.rows[i];
     cim_free(keep);
+    cim_free(c.values);
     if (status != CIM_OK) {
-        candidates_free(&c);
+        cim_free(c.rows);
         return status;
     }
-    cim_free(c.values);
     *rows = c.rows;
     *n_rows = n;
     return CIM_OK;
@@ -114,13 +100,12 @@ cim_status cim_ana_dataset_front_of(const cim_ana_dataset *d, const cim_ana_obje
 /* ---- history ---------------------------------------------------------------------------------- */
 
 typedef struct history {
-    candidates all;    /* borrowed */
+    candidates all;
     size_t m;
     double lo[CIM_ANA_MAX_OBJECTIVES], range[CIM_ANA_MAX_OBJECTIVES], ref[CIM_ANA_MAX_OBJECTIVES];
-    uint64_t *rows;    /* front so far, then the rows of the step */
-    double *values, *scaled;
-    bool *keep;
-    double *samples;   /* sample points that no front has reached yet; NULL: exact */
+    cim_ana_archive *front; /* ids are indices of candidates */
+    double *scaled;         /* room for all candidates */
+    double *samples;        /* sample points that no front has reached yet; NULL: exact */
     size_t n_samples, n_open;
 } history;
 
@@ -201,67 +186,55 @@ static double samples_measure(history *h, const double *scaled, size_t n)
     return pow(reference, (double)h->m) * (double)(h->n_samples - open) / (double)h->n_samples;
 }
 
-/* One step: the candidates [first, last) join the front of n; its hypervolume in *volume.
+/* One step: the candidates [first, last) join the front; its hypervolume in *volume.
  * *too_large is set when an exact one would take too long. */
-static cim_status history_step(history *h, size_t *n, size_t first, size_t last, double *volume,
+static cim_status history_step(history *h, size_t first, size_t last, double *volume,
                                bool *too_large, cim_err *err)
 {
-    size_t m = h->m, old = *n, added = last - first;
-    if (added == 0)
+    size_t n = 0;
+    int joined = 0;
+    for (size_t i = first; i < last; i++) {
+        int inserted = cim_ana_archive_insert(h->front, h->all.values + i * h->m, i);
+        if (inserted < 0)
+            return no_memory(err);
+        joined |= inserted;
+    }
+    if (!joined)
         return CIM_OK; /* volume stays */
-    uint64_t newest = h->all.rows[first];
-    memcpy(h->rows + old, h->all.rows + first, added * sizeof *h->rows);
-    memcpy(h->values + old * m, h->all.values + first * m, added * m * sizeof *h->values);
-    CIM_TRY(keep_front(h->rows, h->values, old + added, m, h->keep, n, err));
-    size_t begin = 0;
-    if (h->samples) /* only who joined in this step can reach an open sample */
-        while (begin < *n && h->rows[begin] < newest)
-            begin++;
-    for (size_t i = begin; i < *n; i++)
-        scale(h, h->values + i * m, h->scaled + (i - begin) * m);
-    if (h->samples)
-        *volume = samples_measure(h, h->scaled, *n - begin);
-    else if (*n > exact_limit(m))
+    size_t size = cim_ana_archive_size(h->front);
+    if (!h->samples && size > exact_limit(h->m)) {
         *too_large = true;
-    else
-        return cim_ana_hypervolume(h->scaled, *n, m, h->ref, volume, err);
+        return CIM_OK;
+    }
+    for (size_t i = 0; i < size; i++) {
+        uint64_t id;
+        const double *values = cim_ana_archive_at(h->front, i, &id);
+        if (!h->samples || id >= first) /* only newcomers can reach an open sample */
+            scale(h, values, h->scaled + n++ * h->m);
+    }
+    if (!h->samples)
+        return cim_ana_hypervolume(h->scaled, n, h->m, h->ref, volume, err);
+    *volume = samples_measure(h, h->scaled, n);
     return CIM_OK;
 }
 
-static cim_status history_run(history *h, cim_ana_dataset *d, size_t *front, bool *too_large,
-                              cim_err *err)
+static cim_status history_run(history *h, cim_ana_dataset *d, bool *too_large, cim_err *err)
 {
-    size_t first = 0, n = 0;
+    size_t first = 0;
     double volume = 0;
+    cim_ana_archive_destroy(h->front);
+    h->front = cim_ana_archive_create(h->m);
+    if (!h->front)
+        return no_memory(err);
     for (size_t i = 0; i < d->n_history && !*too_large; i++) {
         size_t last = first;
         while (last < h->all.n && d->id[h->all.rows[last]] < d->history_evaluations[i])
             last++;
-        CIM_TRY(history_step(h, &n, first, last, &volume, too_large, err));
+        CIM_TRY(history_step(h, first, last, &volume, too_large, err));
         d->history_hypervolume[i] = volume;
         first = last;
     }
-    *front = n;
     return CIM_OK;
-}
-
-static bool history_alloc(history *h)
-{
-    size_t n = h->all.n;
-    h->rows = cim_alloc(n, sizeof *h->rows);
-    h->values = cim_alloc(n, h->m * sizeof *h->values);
-    h->scaled = cim_alloc(n, h->m * sizeof *h->scaled);
-    h->keep = cim_alloc(n, sizeof *h->keep);
-    return h->rows && h->values && h->scaled && h->keep;
-}
-
-static void history_free(history *h)
-{
-    cim_free(h->rows);
-    cim_free(h->values);
-    cim_free(h->scaled);
-    cim_free(h->keep);
-    cim_free(h->samples);
 }
 
 /* About 50 counts, equally spaced, the last one all points. Ids may have gaps. */
@@ -295,40 +268,61 @@ static void front_drop(cim_ana_dataset *d)
     d->history_sampled = false;
 }
 
-static cim_status history_sampled(history *h, cim_ana_dataset *d, size_t *front, cim_err *err)
+/* Members of the final front are marked by candidate, so that rows come out ascending. */
+static cim_status front_take(const history *h, cim_ana_dataset *d, cim_err *err)
+{
+    size_t size = cim_ana_archive_size(h->front);
+    bool *member = cim_alloc(h->all.n, sizeof *member);
+    d->front = cim_alloc(size, sizeof *d->front);
+    if (!member || !d->front) {
+        cim_free(member);
+        return no_memory(err);
+    }
+    for (size_t i = 0; i < size; i++) {
+        uint64_t id;
+        (void)cim_ana_archive_at(h->front, i, &id);
+        member[id] = true;
+    }
+    for (size_t i = 0; i < h->all.n; i++)
+        if (member[i])
+            d->front[d->n_front++] = h->all.rows[i];
+    cim_free(member);
+    return CIM_OK;
+}
+
+/* Measure on samples; how many depends on the size of the whole front. */
+static cim_status history_sample(history *h, cim_ana_dataset *d, cim_err *err)
 {
     uint64_t *rows = NULL;
     size_t size = 0;
     bool too_large = false;
     CIM_TRY(cim_ana_dataset_front_of(d, d->objectives, d->n_objectives, &rows, &size, err));
     cim_free(rows);
+    d->history_sampled = true;
     if (!samples_init(h, size))
         return no_memory(err);
-    return history_run(h, d, front, &too_large, err);
+    return history_run(h, d, &too_large, err);
 }
 
 cim_status cim_ana_dataset_front(cim_ana_dataset *d, cim_err *err)
 {
     history h = {.m = d->n_objectives};
     bool too_large = false;
-    size_t front = 0;
     front_drop(d);
     CIM_TRY(candidates_collect(&h.all, d, d->objectives, d->n_objectives, err));
-    cim_status status = counts_init(d) && history_alloc(&h) ? CIM_OK : no_memory(err);
+    h.scaled = cim_alloc(h.all.n, h.m * sizeof *h.scaled);
+    cim_status status = counts_init(d) && h.scaled ? CIM_OK : no_memory(err);
     if (status == CIM_OK) {
         scale_init(&h);
-        status = history_run(&h, d, &front, &too_large, err);
+        status = history_run(&h, d, &too_large, err);
     }
-    if (status == CIM_OK && too_large) {
-        d->history_sampled = true;
-        status = history_sampled(&h, d, &front, err);
-    }
-    if (status == CIM_OK) {
-        d->front = h.rows;
-        d->n_front = front;
-        h.rows = NULL;
-    }
-    history_free(&h);
+    if (status == CIM_OK && too_large)
+        status = history_sample(&h, d, err);
+    if (status == CIM_OK)
+        status = front_take(&h, d, err);
+    cim_ana_archive_destroy(h.front);
+    cim_free(h.scaled);
+    cim_free(h.samples);
     candidates_free(&h.all);
     return status;
 }

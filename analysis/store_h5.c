@@ -1,6 +1,7 @@
 /* Writer of results.h5. Layout: analysis/README.md. */
 #include "analysis/store.h"
 
+#include "analysis/seal.h"
 #include "analysis/store_h5.h"
 #include "hwspace/base/memory.h"
 
@@ -16,6 +17,7 @@
 typedef struct writer {
     const cim_ana_dataset *d;
     hid_t file, plist_group;
+    char created[32]; /* UTC */
     bool ok, no_memory;
 } writer;
 
@@ -311,7 +313,6 @@ static void write_pareto(writer *w)
 
 static void write_root(writer *w)
 {
-    char now[32];
     time_t t = time(NULL);
     struct tm utc;
     int version = CIM_ANA_FORMAT_VERSION;
@@ -320,9 +321,9 @@ static void write_root(writer *w)
     write_text(w, w->file, "tool_version", CIM_VERSION);
     write_text(w, w->file, "spec", w->d->spec_json ? w->d->spec_json : "");
     write_text(w, w->file, "seed", w->d->seed);
-    if (!gmtime_r(&t, &utc) || strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        now[0] = '\0';
-    write_text(w, w->file, "created_utc", now);
+    check(w, gmtime_r(&t, &utc) &&
+                 strftime(w->created, sizeof w->created, "%Y-%m-%dT%H:%M:%SZ", &utc) > 0);
+    write_text(w, w->file, "created_utc", w->created);
     write_flag(w, w->file, "complete", w->d->complete);
 }
 
@@ -428,6 +429,7 @@ static cim_status write_and_rename(writer *w, const char *path, const char *temp
     if (!w->ok)
         return cim_err_set(err, CIM_E_IO, path, "results cannot be written: %s",
                            errno ? strerror(errno) : "HDF5 failed");
+    CIM_TRY(cim_ana_seal_write(temporary, w->created, err));
     if (!sync_path(temporary, O_RDWR) || rename(temporary, path) != 0)
         return cim_err_set(err, CIM_E_IO, path, "cannot be written: %s", strerror(errno));
     (void)sync_path(parent, O_RDONLY); /* some file systems cannot; the file itself is safe */

@@ -1,8 +1,9 @@
-/* Reader of results.h5. A file may hold anything: types, shapes and sizes are checked before a
- * byte is read, and what a column claims is held against the size of the file before memory is
- * taken for it. */
+/* Reader of results.h5. A file may hold anything: its checksum is verified first, types, shapes and
+ * sizes are checked before a byte is read, and what a column claims is held against the size of the
+ * file before memory is taken for it. */
 #include "analysis/store.h"
 
+#include "analysis/seal.h"
 #include "analysis/store_h5.h"
 #include "hwspace/base/memory.h"
 
@@ -784,6 +785,7 @@ static cim_status file_open(reader *r)
     fclose(f);
     if (!known)
         return cim_err_set(r->err, CIM_E_INPUT, r->path, "is not an HDF5 file");
+    CIM_TRY(cim_ana_seal_check(r->path, r->err));
     r->file_size = (uint64_t)st.st_size;
     r->strings_left = r->file_size < SIZE_MAX ? (size_t)r->file_size : SIZE_MAX;
     hid_t access = cim_ana_h5_access();

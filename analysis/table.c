@@ -323,7 +323,7 @@ static void write_title(const cim_ana_dataset *d, const cim_ana_view *v,
 /* "* knee", and the parameters that are the same in every row, wrapped. */
 static void write_legend(const cim_ana_dataset *d, const cim_ana_view *v, cim_text *out)
 {
-    char cell[CELL], item[CELL + CIM_ANA_NAME];
+    char cell[CELL], item[CELL + CIM_ANA_NAME + 4];
     size_t column = 0;
     cim_text_add(out, "\n* knee: nearest to the best of every objective, each scaled over the front\n");
     for (size_t i = 0; i < d->n_params; i++) {
