@@ -65,6 +65,12 @@ searching=$SECONDS
 rm -f "$result.out"
 searched=$((SECONDS - searching))
 
+again=$cimdse
+if [ "$ranks" -gt 1 ]; then
+    again="mpirun -n $ranks $cimdse"
+    [ "$(id -u)" != 0 ] || again="mpirun --allow-run-as-root -n $ranks $cimdse"
+fi
+
 cim_say "Pareto front"
 "$cimdse" pareto "$result"
 "$cimdse" plot "$result" -o "$result/front.svg"
@@ -82,6 +88,6 @@ Next:
   $cimdse pareto $result --objectives energy_j,sqnr_db
   $cimdse export $result --csv points.csv
   cp $cim_root/jobs/quickstart.json my.json    # change it, then
-  mpirun -n $ranks $cimdse run my.json -o my-result
+  $again run my.json -o my-result
   $cimdse help
 END
