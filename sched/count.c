@@ -66,19 +66,21 @@ static void count_products(const cim_cc_plan *plan, const cim_cc_op *op, const c
         ((row_tiles - 1.0) + (op->has_bias ? 1.0 : 0.0)) * cols * groups * products;
 }
 
-static void count_traffic(const cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_node *n,
+static void count_traffic(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc_node *n,
                           double *ev)
 {
     const cim_hw_arch *a = &plan->arch;
     double bits = (double)a->workload.activation_bits;
-    double in = (double)op->in_elements * bits, out = (double)op->out_elements * bits;
+    const cim_cc_op *op = &plan->graph->ops[id];
+    double in = plan->prepared->traffic_in[id] * bits;
+    double out = plan->prepared->traffic_out[id] * bits;
     if (n) {
         double products = (double)op->mvms;
         double row_tiles = ceil_ratio((double)op->matrix_rows, (double)a->crossbar.rows);
         double cores = ceil_ratio((double)n->crossbars, (double)a->core.crossbars) * n->n_parts;
         double outputs = (double)op->matrix_cols * (double)op->groups * products;
         ev[CIM_EV_L1_READ_BIT] += (double)op->matrix_rows * (double)op->groups * products * bits;
-        ev[CIM_EV_L1_WRITE_BIT] += in + out;
+        ev[CIM_EV_L1_WRITE_BIT] += in + (double)op->out_elements * bits;
         /* partial sums of row tiles that sit in different cores: 2 x bits wide, one hop */
         double spread = fmin(cores, row_tiles) - 1.0;
         if (spread > 0.0)
@@ -125,7 +127,7 @@ void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double ev[CIM_COS
         ev[CIM_EV_ALU_DIV] += (double)op->alu_div;
         ev[CIM_EV_ALU_SPECIAL] += (double)op->alu_special;
     }
-    count_traffic(plan, op, n, ev);
+    count_traffic(plan, id, n, ev);
 }
 
 void cim_cc_count_reload(const cim_cc_plan *plan, uint32_t segment, double ev[CIM_COST_N_EVENTS])

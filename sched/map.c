@@ -73,8 +73,8 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, const map
         n->limit_unit = CIM_CC_LIMIT_LOCAL_BUFFER;
     }
     double bits = (double)a->workload.activation_bits;
-    double new_in = (double)op->in_elements * bits / (double)op->mvms;
-    double out = (double)op->out_elements * bits / (double)op->mvms;
+    double new_in = plan->prepared->traffic_in[n->op] * bits / (double)op->mvms;
+    double out = plan->prepared->traffic_out[n->op] * bits / (double)op->mvms;
     double noc = fmax(new_in, out) / (cores * c->noc_link_bits_per_ns);
     if (noc > n->unit_ns) {
         n->unit_ns = noc;
@@ -87,7 +87,8 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, const map
         n->unit_ns = alu;
         n->limit_unit = CIM_CC_LIMIT_ALU;
     }
-    n->floor_ns = ((double)op->in_elements + (double)op->out_elements) * bits / c->l0_bits_per_ns;
+    n->floor_ns = (plan->prepared->traffic_in[n->op] + plan->prepared->traffic_out[n->op]) * bits /
+                  c->l0_bits_per_ns;
     n->limit_floor = CIM_CC_LIMIT_GLOBAL_BUFFER;
 }
 
@@ -135,7 +136,7 @@ static void map_digital(cim_cc_plan *plan, cim_cc_op_id id)
         (double)op->alu_add * c->alu_add_cycles + (double)op->alu_mul * c->alu_mul_cycles +
         (double)op->alu_div * c->alu_div_cycles + (double)op->alu_special * c->alu_special_cycles;
     double alu = work / plan->alu_ops_per_ns;
-    double bits = ((double)op->in_elements + (double)op->out_elements) *
+    double bits = (plan->prepared->traffic_in[id] + plan->prepared->traffic_out[id]) *
                   (double)plan->arch.workload.activation_bits;
     double bus = bits / c->l0_bits_per_ns;
     plan->digital_ns[id] = fmax(alu, bus);

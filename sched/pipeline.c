@@ -176,10 +176,7 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
 
 static double bus_ns(const cim_cc_plan *plan, cim_cc_op_id id)
 {
-    const cim_cc_op *op = &plan->graph->ops[id];
-    if (op->unit == CIM_CC_UNIT_NONE)
-        return 0.0;
-    return ((double)op->in_elements + (double)op->out_elements) *
+    return (plan->prepared->traffic_in[id] + plan->prepared->traffic_out[id]) *
            (double)plan->arch.workload.activation_bits / plan->chip.l0_bits_per_ns;
 }
 

@@ -46,7 +46,9 @@ struct cim_cc_prepared {
     cim_cc_op_id *xb;             /* crossbar operators in order */
     const cim_cc_breaks **breaks; /* per crossbar operator */
     cim_cc_flow fine, coarse;     /* coarse: to compare many cuts of a network that does not fit */
-    cim_cc_op_id *last_reader;    /* per operator: the last operator that reads its result, itself
+    double *traffic_in, *traffic_out; /* per operator: elements it reads from and writes to buffers
+                                         over the network; 0 where a fused neighbour takes them */
+    cim_cc_op_id *last_reader; /* per operator: the last operator that reads its result, itself
                                   when none does */
     double *fill; /* per operator: fraction of its stream its consumers wait for at the start */
 };

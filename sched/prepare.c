@@ -155,6 +155,47 @@ static void prepare_readers(cim_cc_prepared *p)
     }
 }
 
+/* Whether a digital operator runs on its producer's results as they appear: one input, row by row
+ * and element by element, from a crossbar or digital operator that nobody else reads. */
+static bool fused_with(const cim_cc_graph *g, const uint32_t *readers, cim_cc_op_id id)
+{
+    const cim_cc_op *op = &g->ops[id];
+    if (op->unit != CIM_CC_UNIT_DIGITAL || op->n_edges != 1)
+        return false;
+    const cim_cc_edge *e = &g->edges[op->first_edge];
+    if (e->producer == CIM_CC_INVALID || readers[e->producer] != 1 ||
+        g->ops[e->producer].unit == CIM_CC_UNIT_NONE)
+        return false;
+    return !e->full && e->num == e->den && e->offset == 0 && op->in_elements == op->out_elements &&
+           g->ops[e->producer].out_elements == op->in_elements;
+}
+
+/* What travels between operators. A chain convolution - normalisation - activation moves its result
+ * once, after the activation. */
+static bool prepare_traffic(cim_cc_prepared *p)
+{
+    const cim_cc_graph *g = p->graph;
+    uint32_t *readers = cim_arena_alloc(&p->arena, g->n_ops, sizeof *readers);
+    if (!readers)
+        return false;
+    for (uint32_t k = 0; k < g->n_edges; k++)
+        if (g->edges[k].producer != CIM_CC_INVALID)
+            readers[g->edges[k].producer]++;
+    for (uint32_t i = 0; i < g->n_outputs; i++)
+        readers[g->outputs[i]]++;
+    for (uint32_t i = 0; i < g->n_ops; i++) {
+        if (g->ops[i].unit == CIM_CC_UNIT_NONE)
+            continue;
+        p->traffic_in[i] = (double)g->ops[i].in_elements;
+        p->traffic_out[i] = (double)g->ops[i].out_elements;
+        if (!fused_with(g, readers, i))
+            continue;
+        p->traffic_in[i] = 0.0;
+        p->traffic_out[g->edges[g->ops[i].first_edge].producer] = 0.0;
+    }
+    return true;
+}
+
 cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out, cim_err *err)
 {
     cim_cc_prepared *p = cim_alloc(1, sizeof *p);
@@ -166,11 +207,13 @@ cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out, cim_
     p->breaks = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->breaks);
     p->fill = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->fill);
     p->last_reader = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->last_reader);
-    bool ok = p->xb && p->breaks && p->fill && p->last_reader;
+    p->traffic_in = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->traffic_in);
+    p->traffic_out = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->traffic_out);
+    bool ok = p->traffic_in && p->traffic_out && p->xb && p->breaks && p->fill && p->last_reader;
     for (uint32_t i = 0; ok && i < graph->n_ops; i++)
         if (graph->ops[i].unit == CIM_CC_UNIT_CROSSBAR)
             p->xb[p->n_xb++] = i;
-    if (!ok || !prepare_breaks(p) || !build_flow(p, &p->fine, FINE_STEPS) ||
+    if (!ok || !prepare_breaks(p) || !prepare_traffic(p) || !build_flow(p, &p->fine, FINE_STEPS) ||
         !build_flow(p, &p->coarse, COARSE_STEPS)) {
         cim_cc_prepared_destroy(p);
         return cim_err_set(err, CIM_E_NOMEM, graph->name, "out of memory preparing the network");
