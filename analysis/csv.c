@@ -1,6 +1,7 @@
 #include "analysis/store.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* RFC 4180: quoted when it holds a separator, a quote or a line break; quotes doubled. */
@@ -19,8 +20,14 @@ static void add_field(cim_text *out, const char *s)
 static void add_number(cim_text *out, double v)
 {
     char buf[32];
-    if (!isnan(v)) /* an empty field reads back as missing */
-        cim_text_add(out, cim_double_text(v, buf, sizeof buf));
+    if (isnan(v))
+        return; /* an empty field reads back as missing */
+    if (fabs(v) < 1e15 && v == floor(v) && v != 0) { /* the same digits, without trying them out */
+        snprintf(buf, sizeof buf, "%lld", (long long)v);
+        cim_text_add(out, buf);
+        return;
+    }
+    cim_text_add(out, cim_double_text(v, buf, sizeof buf));
 }
 
 static void add_param(cim_text *out, const cim_ana_param *p, double v)
