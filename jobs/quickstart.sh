@@ -31,6 +31,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
+[ -w . ] || cim_die "the current folder cannot be written; start it from another one"
 started=$SECONDS
 [ "$install" = no ] || cim_install build run
 : "${ranks:=$(nproc)}"

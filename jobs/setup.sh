@@ -51,7 +51,12 @@ cim_build() {
         options+=("$1")
         shift
     done
-    # An existing build directory keeps its generator.
+    # A source tree that was moved or copied with its build directory is configured anew; otherwise
+    # an existing build directory keeps its generator.
+    if [ -f "$dir/CMakeCache.txt" ] &&
+        ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$cim_root" "$dir/CMakeCache.txt"; then
+        rm -rf "$dir/CMakeCache.txt" "$dir/CMakeFiles"
+    fi
     if [ ! -f "$dir/CMakeCache.txt" ] && command -v ninja >/dev/null; then
         generator=(-G Ninja)
     fi
