@@ -21,7 +21,7 @@ static void add_number(cim_text *out, double v)
 {
     char buf[32];
     if (isnan(v))
-        return; /* an empty field reads back as missing */
+        return;                                      /* an empty field reads back as missing */
     if (fabs(v) < 1e15 && v == floor(v) && v != 0) { /* the same digits, without trying them out */
         snprintf(buf, sizeof buf, "%lld", (long long)v);
         cim_text_add(out, buf);

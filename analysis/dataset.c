@@ -232,8 +232,9 @@ cim_status cim_ana_dataset_sort(cim_ana_dataset *d, cim_err *err)
         sort_ids(order, order + d->n, d->n);
         for (size_t i = 1; i < d->n && status == CIM_OK; i++)
             if (order[i - 1].id == order[i].id)
-                status = cim_err_set(err, CIM_E_INTERNAL, NULL, "point %llu is in the dataset twice",
-                                     (unsigned long long)order[i].id);
+                status =
+                    cim_err_set(err, CIM_E_INTERNAL, NULL, "point %llu is in the dataset twice",
+                                (unsigned long long)order[i].id);
     }
     if (status == CIM_OK) {
         permute(d->id, buffer, order, d->n, sizeof *d->id);

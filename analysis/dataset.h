@@ -55,17 +55,17 @@ typedef struct cim_ana_dataset {
     uint32_t *reason_slots; /* hash table over reasons, size a power of two */
     size_t reason_slots_cap;
     /* attributes */
-    char *spec_json;   /* resolved spec, owned */
+    char *spec_json; /* resolved spec, owned */
     char seed[24];
     bool complete;
     /* front */
-    uint64_t *front;   /* rows, ascending */
+    uint64_t *front; /* rows, ascending */
     size_t n_front;
     uint64_t *history_evaluations;
     double *history_hypervolume;
     size_t n_history;
     bool history_sampled; /* hypervolumes are estimates (large fronts of many objectives) */
-    char **plans;      /* n_front JSON texts, or NULL */
+    char **plans;         /* n_front JSON texts, or NULL */
     struct cim_arena *owned_words; /* storage behind params[].words of a dataset that was read */
 } cim_ana_dataset;
 

@@ -13,7 +13,7 @@ enum {
     SAMPLES_MIN = 4096,
     SAMPLES_MAX = 65536 /* standard error of a sampled share below 0.002 */
 };
-static const double reference = 1.1; /* of the scaled objectives, which lie in [0, 1] */
+static const double reference = 1.1;   /* of the scaled objectives, which lie in [0, 1] */
 static const double sample_work = 2e9; /* comparisons, a few seconds; 4 points join per survivor */
 
 /* Rows that take part in a front, with their objectives, minimised. */
@@ -145,7 +145,9 @@ static bool samples_init(history *h, size_t front)
     double root = 2, want = sample_work / (4 * (double)front + 1);
     for (int i = 0; i < 64; i++)
         root = pow(1 + root, 1 / ((double)h->m + 1));
-    h->n_samples = want > SAMPLES_MAX ? SAMPLES_MAX : want < SAMPLES_MIN ? SAMPLES_MIN : (size_t)want;
+    h->n_samples = want > SAMPLES_MAX   ? SAMPLES_MAX
+                   : want < SAMPLES_MIN ? SAMPLES_MIN
+                                        : (size_t)want;
     h->n_open = h->n_samples;
     h->samples = cim_alloc(h->n_samples, h->m * sizeof *h->samples);
     if (!h->samples)

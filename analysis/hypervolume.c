@@ -152,7 +152,7 @@ static double contribution_3(const double *set, size_t n, const double *p, const
                              const level *scratch)
 {
     cover c = {scratch->step_x, scratch->step_y, 0, (ref[0] - p[0]) * (ref[1] - p[1]),
-               ref[0], ref[1]};
+               ref[0],          ref[1]};
     double volume = 0, z = p[2];
     size_t i = 0;
     for (; i < n && set[3 * i + 2] <= z; i++) {
@@ -173,8 +173,8 @@ static double contribution_3(const double *set, size_t n, const double *p, const
 static double volume_of(hypervolume *h, const double *points, size_t n, size_t m);
 
 /* The same for m objectives by clipping; clipped points that others cover are left out. */
-static double contribution_m(hypervolume *h, const double *set, size_t n, size_t m,
-                             const double *p, double *clipped)
+static double contribution_m(hypervolume *h, const double *set, size_t n, size_t m, const double *p,
+                             double *clipped)
 {
     double box = 1;
     for (size_t k = 0; k < m; k++)
@@ -253,7 +253,8 @@ static double sweep_m(hypervolume *h, const double *points, size_t n, size_t m)
             added = contribution_3(l->set, size, p, h->ref, l);
         else if (!set_covers(l->set, size, d, p))
             added = contribution_m(h, l->set, size, d, p, l->clipped);
-        if (added > 0) { /* who adds nothing (rounding aside) takes nothing from later ones either */
+        if (added >
+            0) { /* who adds nothing (rounding aside) takes nothing from later ones either */
             volume += added;
             set_insert(l->set, &size, d, p);
         }

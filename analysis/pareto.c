@@ -81,7 +81,8 @@ static cim_status filter_sweep(const double *points, size_t n, const uint32_t *o
         status = cim_ana_order(points + 1, n, 3, by_y, err);
     if (status == CIM_OK) {
         for (size_t i = 0; i < n; i++) {
-            bool tie = i > 0 && points[3 * (size_t)by_y[i] + 1] == points[3 * (size_t)by_y[i - 1] + 1];
+            bool tie =
+                i > 0 && points[3 * (size_t)by_y[i] + 1] == points[3 * (size_t)by_y[i - 1] + 1];
             rank_y[by_y[i]] = tie ? rank_y[by_y[i - 1]] : (uint32_t)i;
         }
         filter_3(points, n, order, rank_y, &steps, step_z, keep);
@@ -103,8 +104,8 @@ static bool nowhere_worse(const double *a, const double *b, size_t m)
 
 /* Compare with the front found so far, most often successful members first. Gives up when the
  * work shows that the front is large, and divide and conquer is cheaper. */
-static bool filter_list(const double *points, size_t n, size_t m, const uint32_t *order,
-                        bool *keep, double *front)
+static bool filter_list(const double *points, size_t n, size_t m, const uint32_t *order, bool *keep,
+                        double *front)
 {
     size_t f = 0, work = 0;
     const size_t patience = 300 * n + 1000000;
@@ -155,8 +156,7 @@ static cim_status filter_many(const double *points, size_t n, size_t m, const ui
     return status;
 }
 
-cim_status cim_ana_pareto_filter(const double *points, size_t n, size_t m, bool *keep,
-                                 cim_err *err)
+cim_status cim_ana_pareto_filter(const double *points, size_t n, size_t m, bool *keep, cim_err *err)
 {
     assert(m >= 1 && all_finite(points, n * m));
     if (n == 0)

@@ -90,7 +90,8 @@ static double place(const axis *a, double v)
 {
     if (!(a->hi > a->lo))
         return 0.5;
-    return a->log ? log(v / a->lo) / log(a->hi / a->lo) : (v / 2 - a->lo / 2) / (a->hi / 2 - a->lo / 2);
+    return a->log ? log(v / a->lo) / log(a->hi / a->lo)
+                  : (v / 2 - a->lo / 2) / (a->hi / 2 - a->lo / 2);
 }
 
 /* ---- script ----------------------------------------------------------------------------------- */
@@ -193,7 +194,8 @@ static void add_cloud(plot *p, const axis *x, const axis *y)
         if (!drawable(p, row))
             continue;
         double vx = value_of(p, x, row), vy = value_of(p, y, row);
-        size_t cx = (size_t)(place(x, vx) * (GRID_X - 1)), cy = (size_t)(place(y, vy) * (GRID_Y - 1));
+        size_t cx = (size_t)(place(x, vx) * (GRID_X - 1)),
+               cy = (size_t)(place(y, vy) * (GRID_Y - 1));
         unsigned char *cell = &p->grid[(cy < GRID_Y ? cy : 0) * GRID_X + (cx < GRID_X ? cx : 0)];
         if (!*cell)
             add_point(&p->script, vx, vy);
@@ -222,15 +224,17 @@ static void add_panel(plot *p, const axis *x, const axis *y, bool legend)
     add_front(p, x, y);
     cim_text_addf(t, legend ? "set key top right\n" : "unset key\n");
     double size = p->view.n > 400 ? 0.45 : p->view.n > 100 ? 0.65 : 0.9;
-    cim_text_add(t, "plot $cloud using 1:2 with points pt 7 ps 0.35 lc rgb '#c4c8cc' title 'feasible'");
+    cim_text_add(
+        t, "plot $cloud using 1:2 with points pt 7 ps 0.35 lc rgb '#c4c8cc' title 'feasible'");
     if (p->m == 2) /* what the front dominates lies beyond these steps, from best to worst x */
         cim_text_add(t, ", $front using 1:2 with steps lw 1.2 lc rgb '#7fb2dd' notitle");
-    cim_text_addf(t,
-                  ", $front using 1:2 with points pt 7 ps %.2f lc rgb '#ffffff' notitle"
-                  ", $front using 1:2 with points pt 7 ps %.2f lc rgb '#1f6fb4' title 'Pareto front'"
-                  ", $knee using 1:2 with points pt 7 ps 1.7 lc rgb '#d62728' title 'knee'"
-                  ", $knee using 1:2 with points pt 6 ps 2.3 lw 1.6 lc rgb '#d62728' notitle\n",
-                  size + 0.3, size);
+    cim_text_addf(
+        t,
+        ", $front using 1:2 with points pt 7 ps %.2f lc rgb '#ffffff' notitle"
+        ", $front using 1:2 with points pt 7 ps %.2f lc rgb '#1f6fb4' title 'Pareto front'"
+        ", $knee using 1:2 with points pt 7 ps 1.7 lc rgb '#d62728' title 'knee'"
+        ", $knee using 1:2 with points pt 6 ps 2.3 lw 1.6 lc rgb '#d62728' notitle\n",
+        size + 0.3, size);
 }
 
 /* How the hypervolume grew; only known for the run's own objectives. */
@@ -281,13 +285,14 @@ static void add_panels(plot *p, size_t panels, bool history, const char *termina
         columns++;
     size_t width = columns * PANEL_WIDTH;
     size_t height = (cells + columns - 1) / columns * PANEL_HEIGHT + TITLE_HEIGHT;
-    cim_text_addf(t,
-                  "set encoding utf8\nset terminal %s size %zu,%zu noenhanced font 'sans,12' "
-                  "background rgb 'white'\nset border 3 lc rgb '#444444'\n"
-                  "set tics nomirror out textcolor rgb '#222222'\nset grid lc rgb '#e6e8ea' lt 1 lw 0.6\n"
-                  "set format '%%g'\nset key opaque box lc rgb '#cccccc' samplen 0.5 width 1 height 0.4\n"
-                  "set multiplot\n",
-                  terminal, width, height);
+    cim_text_addf(
+        t,
+        "set encoding utf8\nset terminal %s size %zu,%zu noenhanced font 'sans,12' "
+        "background rgb 'white'\nset border 3 lc rgb '#444444'\n"
+        "set tics nomirror out textcolor rgb '#222222'\nset grid lc rgb '#e6e8ea' lt 1 lw 0.6\n"
+        "set format '%%g'\nset key opaque box lc rgb '#cccccc' samplen 0.5 width 1 height 0.4\n"
+        "set multiplot\n",
+        terminal, width, height);
     cim_text_addf(t,
                   "set label 1 'Pareto front: %zu of %zu points, %zu feasible' at screen 0.5,%.4f "
                   "center font 'sans,15'\n",

@@ -113,8 +113,7 @@ static void column_close(writer *w, hid_t set)
         check(w, H5Dclose(set) >= 0);
 }
 
-static void column(writer *w, hid_t group, const char *name, hid_t type, size_t n,
-                   const void *data)
+static void column(writer *w, hid_t group, const char *name, hid_t type, size_t n, const void *data)
 {
     column_close(w, column_write(w, group, name, type, n, data));
 }
@@ -190,7 +189,8 @@ static bool no_gaps(const double *values, size_t n)
     return true;
 }
 
-static hid_t column_int(writer *w, hid_t group, const char *name, const double *values, void *buffer)
+static hid_t column_int(writer *w, hid_t group, const char *name, const double *values,
+                        void *buffer)
 {
     int64_t *v = buffer;
     for (size_t i = 0; i < w->d->n; i++)
@@ -404,7 +404,8 @@ static cim_status dataset_storable(const cim_ana_dataset *d, cim_err *err)
     for (size_t i = 0; i < d->n_params; i++)
         if (name_taken(d->params[i].name) ||
             (d->params[i].type == CIM_ANA_ENUM && !d->params[i].words))
-            return cim_err_set(err, CIM_E_INTERNAL, NULL, "parameter column %zu cannot be stored", i);
+            return cim_err_set(err, CIM_E_INTERNAL, NULL, "parameter column %zu cannot be stored",
+                               i);
     for (size_t i = 0; i < d->n_metrics; i++)
         if (name_taken(d->metrics_info[i].name))
             return cim_err_set(err, CIM_E_INTERNAL, NULL, "metric column %zu cannot be stored", i);

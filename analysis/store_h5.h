@@ -11,8 +11,8 @@
 #define CIM_ANA_FORMAT "cimdse-results"
 
 enum {
-    CIM_ANA_H5_CHUNK = 4096,      /* rows; chosen by measurement, see analysis/README.md */
-    CIM_ANA_H5_TEXT_MAX = 4096,   /* width of a string column */
+    CIM_ANA_H5_CHUNK = 4096,    /* rows; chosen by measurement, see analysis/README.md */
+    CIM_ANA_H5_TEXT_MAX = 4096, /* width of a string column */
     CIM_ANA_H5_LINK = 3 * CIM_ANA_NAME
 };
 

@@ -66,9 +66,9 @@ hid_t cim_ana_h5_bool(void)
 hid_t cim_ana_h5_string(size_t size)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
-    if (type >= 0 && (H5Tset_size(type, size ? size : H5T_VARIABLE) < 0 ||
-                      H5Tset_cset(type, H5T_CSET_UTF8) < 0 ||
-                      H5Tset_strpad(type, H5T_STR_NULLPAD) < 0)) {
+    if (type >= 0 &&
+        (H5Tset_size(type, size ? size : H5T_VARIABLE) < 0 ||
+         H5Tset_cset(type, H5T_CSET_UTF8) < 0 || H5Tset_strpad(type, H5T_STR_NULLPAD) < 0)) {
         H5Tclose(type);
         return -1;
     }

@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 
 enum {
-    DEFLATE_MAX = 1032,     /* no deflate stream expands more (zlib, "technical details") */
-    CHUNK_MAX = 1 << 26,    /* bytes of a chunk after expansion */
-    WORDS_MAX = 4096        /* of an enum column */
+    DEFLATE_MAX = 1032,  /* no deflate stream expands more (zlib, "technical details") */
+    CHUNK_MAX = 1 << 26, /* bytes of a chunk after expansion */
+    WORDS_MAX = 4096     /* of an enum column */
 };
 
 typedef struct reader {
@@ -58,8 +58,7 @@ static void string_free(void *p, void *info)
 static hid_t string_transfer(reader *r)
 {
     hid_t plist = H5Pcreate(H5P_DATASET_XFER);
-    if (plist >= 0 &&
-        H5Pset_vlen_mem_manager(plist, string_alloc, r, string_free, r) < 0) {
+    if (plist >= 0 && H5Pset_vlen_mem_manager(plist, string_alloc, r, string_free, r) < 0) {
         H5Pclose(plist);
         return -1;
     }
@@ -190,7 +189,8 @@ static bool storage_allowed(hid_t set, size_t element, uint64_t n)
     for (int i = 0; good && i < filters; i++) {
         unsigned flags = 0, config = 0;
         size_t values = 0;
-        H5Z_filter_t f = H5Pget_filter2(plist, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
+        H5Z_filter_t f =
+            H5Pget_filter2(plist, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
         good = f == H5Z_FILTER_DEFLATE || f == H5Z_FILTER_SHUFFLE || f == H5Z_FILTER_FLETCHER32;
     }
     if (good && layout == H5D_CHUNKED) {
@@ -224,10 +224,10 @@ typedef struct column {
 } column;
 
 enum { /* what a column may hold */
-    INTEGERS = 1 << H5T_INTEGER,
-    REALS = 1 << H5T_FLOAT,
-    STRINGS = 1 << H5T_STRING,
-    ENUMS = 1 << H5T_ENUM
+       INTEGERS = 1 << H5T_INTEGER,
+       REALS = 1 << H5T_FLOAT,
+       STRINGS = 1 << H5T_STRING,
+       ENUMS = 1 << H5T_ENUM
 };
 
 static const char *column_problem(reader *r, column *c, int classes, size_t n)
@@ -612,7 +612,8 @@ static cim_status objective_set(reader *r, size_t i, const char *name, const cha
     int metric = cim_ana_dataset_metric(r->d, name);
     bool maximise = !strcmp(sense, "max");
     if (metric < 0)
-        return cim_err_set(r->err, CIM_E_INPUT, r->path, "objective \"%.60s\" is not a metric", name);
+        return cim_err_set(r->err, CIM_E_INPUT, r->path, "objective \"%.60s\" is not a metric",
+                           name);
     if (!maximise && strcmp(sense, "min") != 0)
         return cim_err_set(r->err, CIM_E_INPUT, r->path,
                            "sense of an objective is \"%.60s\", allowed are min and max", sense);
@@ -696,8 +697,8 @@ static cim_status read_plans(reader *r, hid_t group)
     CIM_TRY(column_open(r, group, "plans", STRINGS, d->n_front, &c));
     hid_t type = H5Dget_type(c.set), memory = cim_ana_h5_string(0), transfer = string_transfer(r);
     d->plans = cim_alloc(d->n_front, sizeof *d->plans);
-    cim_status status = d->plans && type >= 0 && memory >= 0 && transfer >= 0 ? CIM_OK
-                                                                              : no_memory(r);
+    cim_status status =
+        d->plans && type >= 0 && memory >= 0 && transfer >= 0 ? CIM_OK : no_memory(r);
     if (status == CIM_OK && H5Tis_variable_str(type) <= 0)
         status = bad(r, c.what, "has another type than allowed");
     if (status == CIM_OK && c.n > 0 &&
@@ -735,8 +736,8 @@ static cim_status read_root(reader *r)
         return bad(r, "the HDF5 file", "is not one of cimdse: attribute \"format\" is missing");
     CIM_TRY(read_field(r, r->file, "format", format, sizeof format));
     if (strcmp(format, CIM_ANA_FORMAT) != 0)
-        return cim_err_set(r->err, CIM_E_INPUT, r->path, "format is \"%s\", expected \"%s\"", format,
-                           CIM_ANA_FORMAT);
+        return cim_err_set(r->err, CIM_E_INPUT, r->path, "format is \"%s\", expected \"%s\"",
+                           format, CIM_ANA_FORMAT);
     CIM_TRY(read_scalar(r, r->file, "format_version", H5T_INTEGER, H5T_NATIVE_INT, &version));
     if (version != CIM_ANA_FORMAT_VERSION)
         return cim_err_set(r->err, CIM_E_INPUT, r->path,

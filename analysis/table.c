@@ -325,7 +325,8 @@ static void write_legend(const cim_ana_dataset *d, const cim_ana_view *v, cim_te
 {
     char cell[CELL], item[CELL + CIM_ANA_NAME + 4];
     size_t column = 0;
-    cim_text_add(out, "\n* knee: nearest to the best of every objective, each scaled over the front\n");
+    cim_text_add(out,
+                 "\n* knee: nearest to the best of every objective, each scaled over the front\n");
     for (size_t i = 0; i < d->n_params; i++) {
         if (varies(d, v, i))
             continue;
@@ -357,8 +358,10 @@ static cim_status write_nothing(const cim_ana_dataset *d, const cim_ana_view *v,
         cim_text_addf(out, "Pareto front: empty, no objective is finite in %zu feasible points\n",
                       v->n_feasible);
     else
-        cim_text_addf(out, "Pareto front: empty, none of %zu points is feasible (%zu infeasible, "
-                           "%zu failed)\n", d->n, d->n - failed, failed);
+        cim_text_addf(out,
+                      "Pareto front: empty, none of %zu points is feasible (%zu infeasible, "
+                      "%zu failed)\n",
+                      d->n, d->n - failed, failed);
     for (int shown = 0; shown < REASONS; shown++) {
         size_t best = 0;
         for (size_t i = 1; i < d->n_reasons; i++)

@@ -48,8 +48,8 @@ cim_status cim_ana_view_init(cim_ana_view *v, const cim_ana_dataset *d,
                 values[i * m + k] = minimised(d, v->rows[i], &objectives[k]);
         status = view_arrange(v, m, values, order, sorted, err);
     } else {
-        status = cim_err_set(err, CIM_E_NOMEM, NULL, "out of memory for a front of %zu points",
-                             v->n);
+        status =
+            cim_err_set(err, CIM_E_NOMEM, NULL, "out of memory for a front of %zu points", v->n);
     }
     cim_free(values);
     cim_free(order);
@@ -69,9 +69,9 @@ void cim_ana_view_clear(cim_ana_view *v)
 static const struct {
     const char *unit, *suffix;
     bool prefixed;
-} units[] = {{"s", "_s", true},      {"J", "_j", true},    {"W", "_w", true},
-             {"1/s", "_ips", true},  {"J*s", "_js", true}, {"mm2", "_mm2", false},
-             {"dB", "_db", false},   {"Hz", "_hz", true}};
+} units[] = {{"s", "_s", true},     {"J", "_j", true},    {"W", "_w", true},
+             {"1/s", "_ips", true}, {"J*s", "_js", true}, {"mm2", "_mm2", false},
+             {"dB", "_db", false},  {"Hz", "_hz", true}};
 
 enum { N_UNITS = sizeof units / sizeof units[0] };
 

@@ -40,7 +40,10 @@ static void fill(cim_ana_dataset *d, size_t rows)
     d->n_objectives = 3;
     for (size_t i = 0; i < PARAMS; i++) {
         snprintf(d->params[i].name, CIM_ANA_NAME, "tier.parameter_%zu", i);
-        d->params[i].type = i < 9 ? CIM_ANA_INT : i < 11 ? CIM_ANA_REAL : i < 12 ? CIM_ANA_BOOL : CIM_ANA_ENUM;
+        d->params[i].type = i < 9    ? CIM_ANA_INT
+                            : i < 11 ? CIM_ANA_REAL
+                            : i < 12 ? CIM_ANA_BOOL
+                                     : CIM_ANA_ENUM;
         d->params[i].words = i >= 12 ? levels : NULL;
     }
     for (size_t i = 0; i < METRICS; i++)
@@ -58,7 +61,8 @@ static void fill(cim_ana_dataset *d, size_t rows)
         for (size_t i = 0; i < METRICS; i++)
             metrics[i] = exp(cim_rng_normal(rng));
         must(cim_ana_dataset_add(d, row, ok ? CIM_ANA_OK : CIM_ANA_INFEASIBLE,
-                                 "constraint \"area_mm2 <= 200\" does not hold", point, metrics, &err),
+                                 "constraint \"area_mm2 <= 200\" does not hold", point, metrics,
+                                 &err),
              &err);
     }
     cim_rng_destroy(rng);

@@ -57,8 +57,8 @@ static void small_sets_are_inclusion_exclusion(void **state)
             points[i] = lattice ? (double)cim_rng_below(rng, 4) : 2.2 * cim_rng_uniform(rng);
         double expected = inclusion_exclusion(n, m), found = hypervolume(n, m);
         if (!(fabs(found - expected) <= 1e-10 * (1 + fabs(expected))))
-            fail_msg("seed %llu: m %zu n %zu: %.17g, expected %.17g", (unsigned long long)seed, m, n,
-                     found, expected);
+            fail_msg("seed %llu: m %zu n %zu: %.17g, expected %.17g", (unsigned long long)seed, m,
+                     n, found, expected);
         cim_rng_destroy(rng);
     }
 }
@@ -102,8 +102,8 @@ static void lattices_are_counted(void **state)
         }
         double expected = grid_count(n, m, side), found = hypervolume(n, m);
         if (!(fabs(found - expected) <= 1e-9 * (1 + expected)))
-            fail_msg("seed %llu: m %zu n %zu: %.17g, expected %.17g", (unsigned long long)seed, m, n,
-                     found, expected);
+            fail_msg("seed %llu: m %zu n %zu: %.17g, expected %.17g", (unsigned long long)seed, m,
+                     n, found, expected);
         cim_rng_destroy(rng);
     }
 }

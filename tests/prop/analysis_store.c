@@ -79,7 +79,7 @@ static void damage(cim_rng *rng, char *data, size_t *n)
     size_t changes = 1 + (size_t)cim_rng_below(rng, 8);
     if (cim_rng_below(rng, 8) == 0)
         *n = (size_t)cim_rng_below(rng, *n);
-    for (size_t i = 0; i < changes && *n > 0; i++) {
+    for (size_t i = 0; i<changes && * n> 0; i++) {
         size_t at = (size_t)cim_rng_below(rng, *n);
         if (cim_rng_below(rng, 2))
             data[at] = (char)nasty[cim_rng_below(rng, sizeof nasty)];

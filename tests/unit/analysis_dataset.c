@@ -208,8 +208,9 @@ static void large_fronts_are_sampled(void **state)
         assert_true(d.history_hypervolume[i] >= d.history_hypervolume[i - 1]);
     for (size_t i = 0; i < d.n_history; i += 7)
         if (d.history_evaluations[i] < 800)
-            assert_true(fabs(d.history_hypervolume[i] / volume_before(&d, d.history_evaluations[i]) -
-                             1) < 0.01);
+            assert_true(
+                fabs(d.history_hypervolume[i] / volume_before(&d, d.history_evaluations[i]) - 1) <
+                0.01);
     cim_rng_destroy(rng);
     cim_ana_dataset_clear(&d);
 }
@@ -247,7 +248,8 @@ static void csv_is_quoted(void **state)
         "0,ok,,16,400.1,cg,false,7,1.5621094726318422e-07,0.00105601,8,6401599.999999999\n";
     assert_memory_equal(cim_text_str(&t), expected, strlen(expected));
     assert_non_null(strstr(cim_text_str(&t), ",\"vvm, \"\"deep\"\"\",false,7,"));
-    assert_non_null(strstr(cim_text_str(&t), "\n3,infeasible,\"area 12 mm2, allowed \"\"3\"\"\",128,"));
+    assert_non_null(
+        strstr(cim_text_str(&t), "\n3,infeasible,\"area 12 mm2, allowed \"\"3\"\"\",128,"));
     assert_non_null(strstr(cim_text_str(&t), ",,true,7,,,,\n")); /* no word, no metrics */
     assert_non_null(strstr(cim_text_str(&t), "\n50,failed,\"no result,\nline two\",64,"));
     cim_text_clear(&t);

@@ -50,14 +50,15 @@ static void table_is_exact(void **state)
     d.n_params = 4;
     d.params[2].words = words;
     d.n_objectives = 2; /* latency, energy */
-    const double points[4][4] = {{64, 400, 0, 1}, {128, 400, 1, 1}, {256, 400, 1, 1}, {256, 400, 1, 0}};
+    const double points[4][4] = {
+        {64, 400, 0, 1}, {128, 400, 1, 1}, {256, 400, 1, 1}, {256, 400, 1, 0}};
     const double metrics[4][4] = {{0.0123456, 0.045, 10, 81},
                                   {0.0015, 0.0467, 20, 667},
                                   {0.00101, 0.2, 40, 990},
                                   {0.02, 0.3, 40, 50}};
     for (uint64_t i = 0; i < 4; i++)
-        assert_int_equal(cim_ana_dataset_add(&d, 7 * i, CIM_ANA_OK, NULL, points[i], metrics[i], NULL),
-                         CIM_OK);
+        assert_int_equal(
+            cim_ana_dataset_add(&d, 7 * i, CIM_ANA_OK, NULL, points[i], metrics[i], NULL), CIM_OK);
     cim_text_init(&t);
     assert_int_equal(cim_ana_table(&d, d.objectives, 2, 0, &t, NULL), CIM_OK);
     assert_string_equal(
@@ -119,10 +120,11 @@ static void empty_front_says_why(void **state)
                          CIM_OK);
     cim_text_init(&t);
     assert_int_equal(cim_ana_table(&d, d.objectives, 3, 0, &t, NULL), CIM_OK);
-    assert_string_equal(cim_text_str(&t),
-                        "Pareto front: empty, none of 10 points is feasible (9 infeasible, 1 failed)\n"
-                        "  7 times: too large\n"
-                        "  3 times: too hot\n");
+    assert_string_equal(
+        cim_text_str(&t),
+        "Pareto front: empty, none of 10 points is feasible (9 infeasible, 1 failed)\n"
+        "  7 times: too large\n"
+        "  3 times: too hot\n");
     cim_text_clear(&t);
     assert_int_equal(cim_ana_front_json(&d, d.objectives, 3, &t, NULL), CIM_OK);
     assert_non_null(strstr(cim_text_str(&t), "\"knee\": null"));
@@ -170,8 +172,8 @@ static void json_holds_the_front(void **state)
         last = number(doc, metrics, "latency_s");
         const char *word = NULL;
         const cim_json_node *parameters = cim_json_find(m, "parameters");
-        assert_int_equal(cim_json_string(doc, cim_json_find(parameters, "schedule.level"), &word, NULL),
-                         CIM_OK);
+        assert_int_equal(
+            cim_json_string(doc, cim_json_find(parameters, "schedule.level"), &word, NULL), CIM_OK);
         assert_string_equal(word, sample_levels[row % 3]);
         assert_int_equal(cim_json_count(parameters), 5);
     }
@@ -287,10 +289,14 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_is_exact),         cmocka_unit_test(table_is_thinned),
-        cmocka_unit_test(empty_front_says_why),   cmocka_unit_test(json_holds_the_front),
-        cmocka_unit_test(pictures_are_drawn),     cmocka_unit_test(flat_data_is_drawn),
-        cmocka_unit_test(missing_gnuplot_is_an_error), cmocka_unit_test(nothing_is_left_behind),
+        cmocka_unit_test(table_is_exact),
+        cmocka_unit_test(table_is_thinned),
+        cmocka_unit_test(empty_front_says_why),
+        cmocka_unit_test(json_holds_the_front),
+        cmocka_unit_test(pictures_are_drawn),
+        cmocka_unit_test(flat_data_is_drawn),
+        cmocka_unit_test(missing_gnuplot_is_an_error),
+        cmocka_unit_test(nothing_is_left_behind),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -100,8 +100,8 @@ static void odd_columns_come_back(void **state)
     const double point[2][5] = {{NAN, INFINITY, 0, NAN, 9007199254740992.0}, {2.5, -0.0, 1, 1, -1}};
     const double metrics[4] = {1, -INFINITY, 3, 5e-324};
     assert_int_equal(cim_ana_dataset_add(&d, 5, CIM_ANA_OK, NULL, point[0], metrics, NULL), CIM_OK);
-    assert_int_equal(cim_ana_dataset_add(&d, UINT64_MAX, CIM_ANA_INFEASIBLE, "é", point[1], NULL, NULL),
-                     CIM_OK);
+    assert_int_equal(
+        cim_ana_dataset_add(&d, UINT64_MAX, CIM_ANA_INFEASIBLE, "é", point[1], NULL, NULL), CIM_OK);
     assert_int_equal(cim_ana_store_write(in_dir("odd.h5"), &d, NULL), CIM_OK);
     cim_ana_dataset_init(&back);
     assert_int_equal(cim_ana_store_read(in_dir("odd.h5"), &back, NULL), CIM_OK);
@@ -265,12 +265,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comes_back_the_same),
-        cmocka_unit_test(python_sees_the_layout),
-        cmocka_unit_test(odd_columns_come_back),
-        cmocka_unit_test(same_data_same_bytes),
-        cmocka_unit_test(failures_leave_the_old_file),
-        cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(comes_back_the_same),         cmocka_unit_test(python_sees_the_layout),
+        cmocka_unit_test(odd_columns_come_back),       cmocka_unit_test(same_data_same_bytes),
+        cmocka_unit_test(failures_leave_the_old_file), cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(invalid_files_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
