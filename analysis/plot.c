@@ -255,7 +255,8 @@ static void add_history(plot *p)
     const cim_ana_dataset *d = p->d;
     cim_text_add(t, "$history << EOD\n");
     for (size_t i = 0; i < d->n_history; i++)
-        add_point(t, (double)d->history_evaluations[i], d->history_hypervolume[i]);
+        cim_text_addf(t, "%llu %.15g\n", (unsigned long long)d->history_evaluations[i],
+                      d->history_hypervolume[i]);
     cim_text_addf(t,
                   "EOD\nunset logscale\nset xtics autofreq\nset ytics autofreq\nunset key\n"
                   "set xrange [0:%llu]\nset yrange [*:*]\nset xlabel 'evaluations'\n"

@@ -73,37 +73,53 @@ static void write_flag(writer *w, hid_t object, const char *name, bool value)
 
 /* ---- columns ---------------------------------------------------------------------------------- */
 
+/* How a column lies in the file. */
+typedef struct layout {
+    size_t chunk; /* rows */
+    bool shuffle; /* bytes of equal place together: for numbers and words, not for long texts */
+} layout;
+
+static const layout standard = {CIM_ANA_H5_CHUNK, true};
+
 /* Chunked and compressed. A fixed extent allows no chunk above it; an empty column is extensible
  * because HDF5 knows no chunk of 0. */
-static hid_t column_plist(writer *w, size_t n)
+static hid_t column_plist(writer *w, size_t n, layout l)
 {
-    hsize_t chunk = n == 0 ? 1 : n < CIM_ANA_H5_CHUNK ? n : CIM_ANA_H5_CHUNK;
+    hsize_t chunk = n == 0 ? 1 : n < l.chunk ? n : l.chunk;
     hid_t plist = use(w, H5Pcreate(H5P_DATASET_CREATE));
     if (w->ok) {
         check(w, H5Pset_chunk(plist, 1, &chunk) >= 0);
-        check(w, H5Pset_shuffle(plist) >= 0);
+        check(w, !l.shuffle || H5Pset_shuffle(plist) >= 0);
         check(w, H5Pset_deflate(plist, 1) >= 0);
         check(w, H5Pset_obj_track_times(plist, 0) >= 0);
     }
     return plist;
 }
 
-/* A compressed 1-D dataset, open; `type` stays the caller's. */
-static hid_t column_write(writer *w, hid_t group, const char *name, hid_t type, size_t n,
-                          const void *data)
+/* An empty 1-D dataset, open; `type` stays the caller's. */
+static hid_t column_create(writer *w, hid_t group, const char *name, hid_t type, size_t n, layout l)
 {
     char link[CIM_ANA_H5_LINK];
     hsize_t size = n, limit = n ? n : H5S_UNLIMITED;
-    hid_t space = use(w, H5Screate_simple(1, &size, &limit)), plist = column_plist(w, n), set = -1;
+    hid_t space = use(w, H5Screate_simple(1, &size, &limit)), plist = column_plist(w, n, l);
+    hid_t set = -1;
     cim_ana_h5_link_encode(name, link);
     if (w->ok)
         set = use(w, H5Dcreate2(group, link, type, space, H5P_DEFAULT, plist, H5P_DEFAULT));
-    if (w->ok && n > 0)
-        check(w, H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
     if (plist >= 0)
         H5Pclose(plist);
     if (space >= 0)
         H5Sclose(space);
+    return set;
+}
+
+/* The same with data of the type in memory. */
+static hid_t column_write(writer *w, hid_t group, const char *name, hid_t type, size_t n,
+                          const void *data)
+{
+    hid_t set = column_create(w, group, name, type, n, standard);
+    if (w->ok && n > 0)
+        check(w, H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0);
     return set;
 }
 
@@ -121,30 +137,58 @@ static void column(writer *w, hid_t group, const char *name, hid_t type, size_t 
 /* Text of a row for a string column. */
 typedef const char *(*text_of_row)(const cim_ana_dataset *d, size_t row, size_t param);
 
-/* A fixed-length string column: it compresses, and h5py and pandas show words. */
-static hid_t column_text(writer *w, hid_t group, const char *name, text_of_row text, size_t param)
+typedef struct text_column {
+    const char *name;
+    text_of_row text;
+    size_t param, n;
+} text_column;
+
+/* Rows [start, start + n) through a buffer of n texts of `width` bytes. */
+static void text_block(writer *w, hid_t set, hid_t type, const text_column *c, size_t start,
+                       size_t n, size_t width, char *buffer)
 {
-    const cim_ana_dataset *d = w->d;
+    hsize_t from = start, count = n;
+    hid_t file = use(w, H5Dget_space(set)), memory = use(w, H5Screate_simple(1, &count, NULL));
+    memset(buffer, 0, n * width);
+    for (size_t i = 0; i < n; i++) {
+        const char *s = c->text(w->d, start + i, c->param);
+        memcpy(buffer + i * width, s, strlen(s));
+    }
+    if (w->ok)
+        check(w, H5Sselect_hyperslab(file, H5S_SELECT_SET, &from, NULL, &count, NULL) >= 0 &&
+                     H5Dwrite(set, type, memory, file, H5P_DEFAULT, buffer) >= 0);
+    if (file >= 0)
+        H5Sclose(file);
+    if (memory >= 0)
+        H5Sclose(memory);
+}
+
+/* A fixed-length string column: it compresses, and h5py and pandas show words. Written a chunk at
+ * a time, because a plan may be long and the others are padded to it. */
+static hid_t column_text(writer *w, hid_t group, const text_column *c)
+{
     size_t width = 1;
-    for (size_t row = 0; row < d->n; row++) {
-        size_t n = strlen(text(d, row, param));
+    for (size_t row = 0; row < c->n; row++) {
+        size_t n = strlen(c->text(w->d, row, c->param));
         width = n > width ? n : width;
     }
-    char *data = cim_alloc(d->n, width);
+    layout l = standard;
+    if (width > CIM_ANA_H5_TEXT_MAX)
+        l = (layout){CIM_ANA_H5_LONG_CHUNK / width + 1, false};
+    char *buffer = cim_alloc(l.chunk < c->n ? l.chunk : c->n, width);
     hid_t type = use(w, cim_ana_h5_string(width)), set = -1;
-    if (!data) {
+    if (!buffer) {
         w->ok = false;
         w->no_memory = true;
     }
-    for (size_t row = 0; data && row < d->n; row++) {
-        const char *s = text(d, row, param);
-        memcpy(data + row * width, s, strlen(s));
-    }
     if (w->ok)
-        set = column_write(w, group, name, type, d->n, data);
+        set = column_create(w, group, c->name, type, c->n, l);
+    for (size_t row = 0; row < c->n && w->ok; row += l.chunk)
+        text_block(w, set, type, c, row, c->n - row < l.chunk ? c->n - row : l.chunk, width,
+                   buffer);
     if (type >= 0)
         H5Tclose(type);
-    cim_free(data);
+    cim_free(buffer);
     return set;
 }
 
@@ -158,6 +202,12 @@ static const char *reason_text(const cim_ana_dataset *d, size_t row, size_t para
 {
     (void)param;
     return cim_ana_dataset_reason(d, row);
+}
+
+static const char *plan_text(const cim_ana_dataset *d, size_t row, size_t param)
+{
+    (void)param;
+    return d->plans[row];
 }
 
 /* Words of an enum, true and false of a bool that has gaps. */
@@ -225,7 +275,7 @@ static void write_param(writer *w, hid_t group, size_t i, double *values, void *
     else if (p->type == CIM_ANA_BOOL && no_gaps(values, d->n))
         set = column_bool(w, group, p->name, values, buffer);
     else
-        set = column_text(w, group, p->name, word_text, i);
+        set = column_text(w, group, &(text_column){p->name, word_text, i, d->n});
     if (!w->ok)
         return;
     write_text(w, set, "type", cim_ana_type_words[p->type]);
@@ -258,8 +308,8 @@ static void write_points(writer *w, double *values, void *buffer)
     if (!w->ok)
         return;
     column(w, group, "id", H5T_STD_U64LE, w->d->n, w->d->id);
-    column_close(w, column_text(w, group, "state", state_text, 0));
-    column_close(w, column_text(w, group, "reason", reason_text, 0));
+    column_close(w, column_text(w, group, &(text_column){"state", state_text, 0, w->d->n}));
+    column_close(w, column_text(w, group, &(text_column){"reason", reason_text, 0, w->d->n}));
     for (size_t i = 0; i < w->d->n_params && w->ok; i++)
         write_param(w, group, i, values, buffer);
     group_close(w, group);
@@ -301,13 +351,8 @@ static void write_pareto(writer *w)
         write_text(w, history, "method", d->history_sampled ? "sampled" : "exact");
     }
     group_close(w, history);
-    if (d->plans && w->ok) {
-        hid_t type = use(w, cim_ana_h5_string(0));
-        if (w->ok)
-            column(w, group, "plans", type, d->n_front, d->plans);
-        if (type >= 0)
-            H5Tclose(type);
-    }
+    if (d->plans && w->ok)
+        column_close(w, column_text(w, group, &(text_column){"plans", plan_text, 0, d->n_front}));
     group_close(w, group);
 }
 

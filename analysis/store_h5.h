@@ -11,8 +11,11 @@
 #define CIM_ANA_FORMAT "cimdse-results"
 
 enum {
-    CIM_ANA_H5_CHUNK = 4096,    /* rows; chosen by measurement, see analysis/README.md */
-    CIM_ANA_H5_TEXT_MAX = 4096, /* width of a string column */
+    CIM_ANA_H5_CHUNK = 4096,         /* rows; chosen by measurement, see analysis/README.md */
+    CIM_ANA_H5_TEXT_MAX = 4096,      /* bytes of a word, a reason, an attribute's text field */
+    CIM_ANA_H5_PLAN_MAX = 1 << 25,   /* bytes of a plan */
+    CIM_ANA_H5_LONG_CHUNK = 1 << 18, /* bytes of a chunk of texts longer than TEXT_MAX: several
+                                        plans, which resemble each other, but not all of them */
     CIM_ANA_H5_LINK = 3 * CIM_ANA_NAME
 };
 

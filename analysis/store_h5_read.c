@@ -14,9 +14,10 @@
 #include <sys/stat.h>
 
 enum {
-    DEFLATE_MAX = 1032,  /* no deflate stream expands more (zlib, "technical details") */
-    CHUNK_MAX = 1 << 26, /* bytes of a chunk after expansion */
-    WORDS_MAX = 4096     /* of an enum column */
+    DEFLATE_MAX = 1032,   /* no deflate stream expands more (zlib, "technical details") */
+    CHUNK_MAX = 1 << 26,  /* bytes of a chunk after expansion */
+    TEXT_BLOCK = 1 << 22, /* bytes of texts read at a time */
+    WORDS_MAX = 4096      /* of an enum column */
 };
 
 typedef struct reader {
@@ -24,7 +25,6 @@ typedef struct reader {
     cim_ana_dataset *d;
     hid_t file;
     uint64_t file_size;
-    size_t strings_left; /* bytes that variable-length strings may still take */
     cim_err *err;
 } reader;
 
@@ -36,33 +36,6 @@ static cim_status bad(reader *r, const char *what, const char *problem)
 static cim_status no_memory(reader *r)
 {
     return cim_err_set(r->err, CIM_E_NOMEM, r->path, "out of memory while reading results");
-}
-
-/* Memory of variable-length strings comes through here, so that a file cannot ask for more than
- * it could hold. */
-static void *string_alloc(size_t size, void *info)
-{
-    reader *r = info;
-    if (size > r->strings_left)
-        return NULL;
-    r->strings_left -= size;
-    return cim_alloc(size, 1);
-}
-
-static void string_free(void *p, void *info)
-{
-    (void)info;
-    cim_free(p);
-}
-
-static hid_t string_transfer(reader *r)
-{
-    hid_t plist = H5Pcreate(H5P_DATASET_XFER);
-    if (plist >= 0 && H5Pset_vlen_mem_manager(plist, string_alloc, r, string_free, r) < 0) {
-        H5Pclose(plist);
-        return -1;
-    }
-    return plist;
 }
 
 /* ---- attributes ------------------------------------------------------------------------------- */
@@ -220,6 +193,7 @@ typedef struct column {
     hid_t set;
     H5T_class_t class;
     size_t n, element; /* rows; bytes of one */
+    size_t longest;    /* element allowed, 0: CIM_ANA_H5_TEXT_MAX */
     char what[CIM_ANA_H5_LINK + 16];
 } column;
 
@@ -239,7 +213,8 @@ static const char *column_problem(reader *r, column *c, int classes, size_t n)
     c->element = type >= 0 ? H5Tget_size(type) : 0;
     if (type < 0 || space < 0 || c->class < 0)
         problem = "is damaged";
-    else if (!(1 << c->class & classes) || c->element == 0 || c->element > CIM_ANA_H5_TEXT_MAX)
+    else if (!(1 << c->class & classes) || c->element == 0 ||
+             c->element > (c->longest ? c->longest : CIM_ANA_H5_TEXT_MAX))
         problem = "has another type than allowed";
     else if (H5Sget_simple_extent_ndims(space) != 1 ||
              H5Sget_simple_extent_dims(space, &rows, NULL) != 1)
@@ -307,38 +282,49 @@ static cim_status column_read(reader *r, hid_t group, const char *link, int clas
 /* Called for each row of a string column; false: the text is not allowed. */
 typedef bool (*row_text)(void *ctx, size_t row, const char *text);
 
+/* Rows [start, start + count) of a string column, and `each` for them through `text`. */
+static cim_status strings_block(reader *r, const column *c, hid_t type, size_t start, size_t count,
+                                char *data, char *text, row_text each, void *ctx)
+{
+    hsize_t from = start, n = count;
+    hid_t file = H5Dget_space(c->set), memory = H5Screate_simple(1, &n, NULL);
+    bool good = file >= 0 && memory >= 0 &&
+                H5Sselect_hyperslab(file, H5S_SELECT_SET, &from, NULL, &n, NULL) >= 0 &&
+                H5Dread(c->set, type, memory, file, H5P_DEFAULT, data) >= 0;
+    if (file >= 0)
+        H5Sclose(file);
+    if (memory >= 0)
+        H5Sclose(memory);
+    if (!good)
+        return bad(r, c->what, "is damaged");
+    for (size_t i = 0; i < count; i++) {
+        memcpy(text, data + i * c->element, c->element);
+        text[c->element] = '\0';
+        if (!each(ctx, start + i, text))
+            return cim_err_set(r->err, CIM_E_INPUT, r->path,
+                               "%s has \"%.60s\" in row %zu, which is not allowed", c->what, text,
+                               start + i);
+    }
+    return CIM_OK;
+}
+
 /* Fixed-length strings, in blocks of rows. */
 static cim_status column_strings(reader *r, const column *c, row_text each, void *ctx)
 {
-    enum { BLOCK = 65536 };
-    hid_t type = H5Dget_type(c->set), space = H5Dget_space(c->set);
-    char *data = cim_alloc(BLOCK < c->n ? BLOCK : c->n, c->element), text[CIM_ANA_H5_TEXT_MAX + 1];
-    cim_status status = data && type >= 0 && space >= 0 ? CIM_OK : no_memory(r);
+    size_t block = TEXT_BLOCK / c->element + 1;
+    hid_t type = H5Dget_type(c->set);
+    char *data = cim_alloc(block < c->n ? block : c->n, c->element);
+    char *text = cim_alloc(c->element + 1, 1);
+    cim_status status = data && text && type >= 0 ? CIM_OK : no_memory(r);
     if (status == CIM_OK && H5Tis_variable_str(type) != 0)
         status = bad(r, c->what, "has another type than allowed");
-    for (size_t row = 0; row < c->n && status == CIM_OK; row += BLOCK) {
-        hsize_t start = row, count = c->n - row < BLOCK ? c->n - row : BLOCK;
-        hid_t block = H5Screate_simple(1, &count, NULL);
-        if (block < 0 ||
-            H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, NULL, &count, NULL) < 0 ||
-            H5Dread(c->set, type, block, space, H5P_DEFAULT, data) < 0)
-            status = bad(r, c->what, "is damaged");
-        if (block >= 0)
-            H5Sclose(block);
-        for (size_t i = 0; i < count && status == CIM_OK; i++) {
-            memcpy(text, data + i * c->element, c->element);
-            text[c->element] = '\0';
-            if (!each(ctx, row + i, text))
-                status = cim_err_set(r->err, CIM_E_INPUT, r->path,
-                                     "%s has \"%.60s\" in row %zu, which is not allowed", c->what,
-                                     text, row + i);
-        }
-    }
+    for (size_t row = 0; row < c->n && status == CIM_OK; row += block)
+        status = strings_block(r, c, type, row, c->n - row < block ? c->n - row : block, data, text,
+                               each, ctx);
     cim_free(data);
+    cim_free(text);
     if (type >= 0)
         H5Tclose(type);
-    if (space >= 0)
-        H5Sclose(space);
     return status;
 }
 
@@ -688,31 +674,21 @@ static cim_status read_history(reader *r, hid_t pareto)
     return status;
 }
 
+static bool take_plan(void *ctx, size_t row, const char *text)
+{
+    cim_ana_dataset *d = ctx;
+    return (d->plans[row] = cim_strdup(text)) != NULL;
+}
+
 static cim_status read_plans(reader *r, hid_t group)
 {
     cim_ana_dataset *d = r->d;
-    column c = {.set = -1};
+    column c = {.set = -1, .longest = CIM_ANA_H5_PLAN_MAX};
     if (H5Lexists(group, "plans", H5P_DEFAULT) <= 0)
         return CIM_OK;
     CIM_TRY(column_open(r, group, "plans", STRINGS, d->n_front, &c));
-    hid_t type = H5Dget_type(c.set), memory = cim_ana_h5_string(0), transfer = string_transfer(r);
     d->plans = cim_alloc(d->n_front, sizeof *d->plans);
-    cim_status status =
-        d->plans && type >= 0 && memory >= 0 && transfer >= 0 ? CIM_OK : no_memory(r);
-    if (status == CIM_OK && H5Tis_variable_str(type) <= 0)
-        status = bad(r, c.what, "has another type than allowed");
-    if (status == CIM_OK && c.n > 0 &&
-        H5Dread(c.set, memory, H5S_ALL, H5S_ALL, transfer, d->plans) < 0)
-        status = bad(r, c.what, "is damaged");
-    for (size_t i = 0; i < c.n && status == CIM_OK; i++)
-        if (!d->plans[i] && !(d->plans[i] = cim_strdup("")))
-            status = no_memory(r);
-    if (type >= 0)
-        H5Tclose(type);
-    if (memory >= 0)
-        H5Tclose(memory);
-    if (transfer >= 0)
-        H5Pclose(transfer);
+    cim_status status = d->plans ? column_strings(r, &c, take_plan, d) : no_memory(r);
     H5Dclose(c.set);
     return status;
 }
@@ -788,7 +764,6 @@ static cim_status file_open(reader *r)
         return cim_err_set(r->err, CIM_E_INPUT, r->path, "is not an HDF5 file");
     CIM_TRY(cim_ana_seal_check(r->path, r->err));
     r->file_size = (uint64_t)st.st_size;
-    r->strings_left = r->file_size < SIZE_MAX ? (size_t)r->file_size : SIZE_MAX;
     hid_t access = cim_ana_h5_access();
     if (access < 0)
         return no_memory(r);

@@ -147,6 +147,14 @@ static size_t headers_fit(const cim_ana_dataset *d, table_column *columns, size_
     return 1;
 }
 
+/* End a line without the blanks before its end. */
+static void end_line(cim_text *out)
+{
+    while (out->n > 0 && out->s[out->n - 1] == ' ')
+        out->s[--out->n] = '\0';
+    cim_text_add_n(out, "\n", 1);
+}
+
 /* The line with tiers: "-- crossbar --" over its columns. */
 static void tiers_line(const cim_ana_dataset *d, const table_column *columns, size_t n, size_t gap,
                        cim_text *out)
@@ -171,15 +179,7 @@ static void tiers_line(const cim_ana_dataset *d, const table_column *columns, si
         for (size_t j = dashes / 2; j < dashes; j++)
             cim_text_add_n(out, "-", 1);
     }
-    cim_text_add_n(out, "\n", 1);
-}
-
-/* End a line without the blanks before its end. */
-static void end_line(cim_text *out)
-{
-    while (out->n > 0 && out->s[out->n - 1] == ' ')
-        out->s[--out->n] = '\0';
-    cim_text_add_n(out, "\n", 1);
+    end_line(out);
 }
 
 /* Line i from the top of `lines`: headers stand on the table. */
@@ -235,6 +235,24 @@ static bool varies(const cim_ana_dataset *d, const cim_ana_view *v, size_t param
     return false;
 }
 
+/* Parameters of one tier side by side, tiers in the order they first appear. */
+static void tiers_gather(const cim_ana_dataset *d, table_column *columns, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t length = tier_length(d, &columns[i]), end = i + 1;
+        const char *tier = columns[i].is_param ? d->params[columns[i].index].name : "";
+        for (size_t j = end; j < n && length > 0; j++) {
+            if (tier_length(d, &columns[j]) != length ||
+                strncmp(d->params[columns[j].index].name, tier, length) != 0)
+                continue;
+            table_column moved = columns[j];
+            memmove(&columns[end + 1], &columns[end], (j - end) * sizeof *columns);
+            columns[end++] = moved;
+        }
+        i = end - 1;
+    }
+}
+
 static size_t columns_make(const cim_ana_dataset *d, const cim_ana_view *v,
                            const cim_ana_objective *objectives, size_t m, table_column *columns)
 {
@@ -250,6 +268,7 @@ static size_t columns_make(const cim_ana_dataset *d, const cim_ana_view *v,
         columns[n].is_param = true;
         columns[n++].index = i;
     }
+    tiers_gather(d, columns, n);
     for (size_t c = 0; c < n; c++) {
         for (size_t i = 0; i < v->n; i++) {
             cell_text(d, &columns[c], v->rows[i], cell);

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { FILES = 400, SECONDS = 20 };
+enum { FILES = 400, SECONDS = 5 };
 
 /* What a child says by its exit status; the sanitizers exit with 1. */
 enum { READ = 40, REFUSED, INCONSISTENT, WRONG_CODE, NO_MESSAGE };
@@ -161,7 +161,7 @@ static void unsealed_files_do_no_harm(void **state)
     (void)state;
     damage_all(false, seen, &crashed);
     assert_true(seen[REFUSED] > FILES / 10);
-    assert_true(crashed <= FILES / 10); /* HDF5 1.10.8: about 2 %, all inside the library */
+    assert_true(crashed <= FILES / 10); /* HDF5 1.10.8: about 2 %, endless loops among them */
 }
 
 int main(void)

@@ -118,6 +118,34 @@ static void odd_columns_come_back(void **state)
     cim_ana_dataset_clear(&back);
 }
 
+/* Plans longer than other texts, of very different length. */
+static void long_plans_come_back(void **state)
+{
+    cim_ana_dataset d, back;
+    char before[33], after[33];
+    struct stat st;
+    size_t total = 0;
+    (void)state;
+    sample_fill(&d, 5000);
+    for (size_t i = 0; i < d.n_front; i++) {
+        size_t n = i == 1 ? 700000 : 20000 + i * 100;
+        cim_free(d.plans[i]);
+        d.plans[i] = cim_alloc(n + 1, 1);
+        for (size_t j = 0; j < n; j++)
+            d.plans[i][j] = (char)('a' + (j * j + i) % 23);
+        total += n;
+    }
+    assert_int_equal(cim_ana_store_write(in_dir("long.h5"), &d, NULL), CIM_OK);
+    assert_true(stat(in_dir("long.h5"), &st) == 0 && (size_t)st.st_size < total / 2);
+    cim_ana_dataset_init(&back);
+    assert_int_equal(cim_ana_store_read(in_dir("long.h5"), &back, NULL), CIM_OK);
+    digest_of(&d, before);
+    digest_of(&back, after);
+    assert_string_equal(before, after);
+    cim_ana_dataset_clear(&d);
+    cim_ana_dataset_clear(&back);
+}
+
 static char *content(const char *name, size_t *n)
 {
     char *data = NULL;
@@ -265,10 +293,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comes_back_the_same),         cmocka_unit_test(python_sees_the_layout),
-        cmocka_unit_test(odd_columns_come_back),       cmocka_unit_test(same_data_same_bytes),
-        cmocka_unit_test(failures_leave_the_old_file), cmocka_unit_test(other_files_are_refused),
-        cmocka_unit_test(invalid_files_are_refused),
+        cmocka_unit_test(comes_back_the_same),     cmocka_unit_test(python_sees_the_layout),
+        cmocka_unit_test(odd_columns_come_back),   cmocka_unit_test(long_plans_come_back),
+        cmocka_unit_test(same_data_same_bytes),    cmocka_unit_test(failures_leave_the_old_file),
+        cmocka_unit_test(other_files_are_refused), cmocka_unit_test(invalid_files_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

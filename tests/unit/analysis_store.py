@@ -1,4 +1,5 @@
 """Read a results.h5 and its CSV the way a user does. Arguments: results.h5, all.csv."""
+import json
 import sys
 
 try:
@@ -57,6 +58,7 @@ for i, v in zip(usable.index, values):
             front.append(i)
 assert list(row) == front, (list(row), front)
 plans = f["pareto"]["plans"].asstr()[:]
+assert json.loads(f["pareto"]["plans"][0])["row"] == row[0]
 assert [p for p in plans] == ['{"tool": "cimdse", "row": %d}' % r for r in row]
 history = f["pareto"]["history"]
 assert (np.diff(history["hypervolume"][:]) >= 0).all() and history["evaluations"][-1] == n

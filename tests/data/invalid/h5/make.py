@@ -54,6 +54,8 @@ def removed(path):
 
 
 n = 500
+with h5py.File(good, "r") as f:
+    front = len(f["pareto/row"])
 for part, size in (("half", 0.5), ("nearly", 0.99), ("header", 0.002)):
     path = case("truncated_" + part, "is truncated or damaged", None)
     os.truncate(path, int(os.path.getsize(path) * size))
@@ -102,7 +104,9 @@ case("front_descends", 'column "row" does not ascend',
 case("front_infeasible", "front row 3 is not feasible",
      replaced("pareto", "row", np.array([3], dtype="u8")))
 case("plans_unequal", 'column "plans" has another length',
-     replaced("pareto", "plans", ["{}"], dtype=h5py.string_dtype()))
+     replaced("pareto", "plans", np.array([b"{}"])))
+case("plans_variable", 'column "plans" has another type',
+     replaced("pareto", "plans", ["{}"] * front, dtype=h5py.string_dtype()))
 case("history_unequal", 'column "hypervolume" has another length',
      replaced("pareto/history", "hypervolume", np.zeros(3)))
 case("unknown_objective", 'objective "beauty" is not a metric',
