@@ -22,6 +22,36 @@ cim_status cim_job_print(const cim_text *text, cim_err *err)
     return CIM_OK;
 }
 
+cim_status cim_job_print_list(bool (*at)(size_t i, const char **name, char *line, size_t size),
+                              bool json, cim_err *err)
+{
+    cim_text t;
+    cim_text_init(&t);
+    cim_jw w;
+    cim_jw_init(&w, &t, true);
+    if (json)
+        cim_jw_array(&w, NULL);
+    const char *name;
+    char line[256];
+    for (size_t i = 0; at(i, &name, line, sizeof line); i++) {
+        if (!json) {
+            cim_text_addf(&t, "%-14s %s\n", name, line);
+            continue;
+        }
+        cim_jw_object(&w, NULL);
+        cim_jw_string(&w, "name", name);
+        cim_jw_string(&w, "description", line);
+        cim_jw_object_end(&w);
+    }
+    if (json) {
+        cim_jw_array_end(&w);
+        cim_text_add(&t, "\n");
+    }
+    cim_status s = cim_job_print(&t, err);
+    cim_text_clear(&t);
+    return s;
+}
+
 cim_status cim_job_output(const char *path, const cim_text *text, cim_err *err)
 {
     if (!strcmp(path, "-"))

@@ -51,6 +51,11 @@ extern const cim_job_command cim_job_submit_commands[]; /* submit */
 
 /** Print to stdout and notice when that fails (a full disk). */
 CIM_MUST_CHECK cim_status cim_job_print(const cim_text *text, cim_err *err);
+/** Print a list of named things, one line each or as JSON [{"name", "description"}].
+ *  @param at  the i-th; false past the last */
+CIM_MUST_CHECK cim_status cim_job_print_list(bool (*at)(size_t i, const char **name, char *line,
+                                                        size_t size),
+                                             bool json, cim_err *err);
 /** Write text to a file, "-" is stdout. */
 CIM_MUST_CHECK cim_status cim_job_output(const char *path, const cim_text *text, cim_err *err);
 

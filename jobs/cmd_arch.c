@@ -93,32 +93,7 @@ static cim_status show(const cim_job_args *args, const cim_job_parallel *paralle
 static cim_status list(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
 {
     (void)parallel;
-    cim_text t;
-    cim_text_init(&t);
-    cim_jw w;
-    cim_jw_init(&w, &t, true);
-    bool json = cim_job_args_has(args, "--json");
-    const char *name;
-    char line[256];
-    if (json)
-        cim_jw_array(&w, NULL);
-    for (size_t i = 0; cim_hw_preset_at(i, &name, line, sizeof line); i++) {
-        if (!json) {
-            cim_text_addf(&t, "%-12s %s\n", name, line);
-            continue;
-        }
-        cim_jw_object(&w, NULL);
-        cim_jw_string(&w, "name", name);
-        cim_jw_string(&w, "description", line);
-        cim_jw_object_end(&w);
-    }
-    if (json) {
-        cim_jw_array_end(&w);
-        cim_text_add(&t, "\n");
-    }
-    cim_status s = cim_job_print(&t, err);
-    cim_text_clear(&t);
-    return s;
+    return cim_job_print_list(cim_hw_preset_at, cim_job_args_has(args, "--json"), err);
 }
 
 /* --level and --objective are words for --set. */

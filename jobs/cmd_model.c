@@ -3,6 +3,8 @@
 
 #include "sched/model.h"
 
+#include <stdio.h>
+
 static const cim_job_option show_options[] = {
     {"--input", "NAME=1x3x224x224", true, "bind the shape of an input"},
     {"--json", NULL, false, "print JSON"},
@@ -32,34 +34,19 @@ static cim_status show(const cim_job_args *args, const cim_job_parallel *paralle
     return s;
 }
 
+static bool builtin_at(size_t i, const char **name, char *line, size_t size)
+{
+    const char *text;
+    if (!cim_cc_model_builtin_at(i, name, &text))
+        return false;
+    snprintf(line, size, "%s", text);
+    return true;
+}
+
 static cim_status list(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
 {
     (void)parallel;
-    cim_text t;
-    cim_text_init(&t);
-    cim_jw w;
-    cim_jw_init(&w, &t, true);
-    bool json = cim_job_args_has(args, "--json");
-    if (json)
-        cim_jw_array(&w, NULL);
-    const char *name, *line;
-    for (size_t i = 0; cim_cc_model_builtin_at(i, &name, &line); i++) {
-        if (!json) {
-            cim_text_addf(&t, "%-14s %s\n", name, line);
-            continue;
-        }
-        cim_jw_object(&w, NULL);
-        cim_jw_string(&w, "name", name);
-        cim_jw_string(&w, "description", line);
-        cim_jw_object_end(&w);
-    }
-    if (json) {
-        cim_jw_array_end(&w);
-        cim_text_add(&t, "\n");
-    }
-    cim_status s = cim_job_print(&t, err);
-    cim_text_clear(&t);
-    return s;
+    return cim_job_print_list(builtin_at, cim_job_args_has(args, "--json"), err);
 }
 
 const cim_job_command cim_job_model_commands[] = {
