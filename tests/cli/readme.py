@@ -19,7 +19,8 @@ NOT_HERE = ("cimdse submit", "cimdse status /scratch")
 
 
 def run(command, folder):
-    env = dict(os.environ, PATH=os.path.dirname(CIMDSE) + ":" + os.environ["PATH"])
+    env = dict(os.environ, PATH=os.path.dirname(CIMDSE) + ":" + os.environ["PATH"],
+               OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     done = subprocess.run(["bash", "-c", command], cwd=folder, env=env, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True)
     assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stderr}"
@@ -49,13 +50,15 @@ def compare(command, expected, actual):
 
 
 def refresh(expected, actual):
-    """As many lines as before from the start and the end; single lines between by their mark."""
+    """As many lines as before: from the start, from the end, and between from the same first word."""
     chunks = chunks_of(expected)
     if len(chunks) == 1:
         return actual
     out = actual[:len(chunks[0])]
     for chunk in chunks[1:-1]:
-        out += ["..."] + [line for line in actual if line[:2] == chunk[0][:2]][:len(chunk)]
+        start = next((i for i, line in enumerate(actual) if line.split()[:1] == chunk[0].split()[:1]),
+                     len(actual))
+        out += ["..."] + actual[start:start + len(chunk)]
     return out + ["..."] + (actual[-len(chunks[-1]):] if chunks[-1] else [])
 
 
