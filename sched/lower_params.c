@@ -102,13 +102,13 @@ static bool is_root(const cim_cc_lowering *l, const cim_cc_net_tensor *t)
 
 static bool is_parameter(const cim_cc_lowering *l, const cim_cc_net_tensor *t, bool weight)
 {
-    if (weight)
-        return t->dtype != CIM_CC_DT_BOOL && t->dtype != CIM_CC_DT_STRING;
-    if (!cim_cc_dtype_is_real(t->dtype) || t->elements <= 1)
-        return false;
     /* torch writes parameters as initialisers only; its Constant nodes are literals of the code */
     bool literal = t->producer != CIM_CC_INVALID && t->initializer;
-    return !literal || strcmp(l->net->producer, "pytorch") != 0;
+    if (literal && !strcmp(l->net->producer, "pytorch"))
+        return false;
+    if (weight)
+        return t->dtype != CIM_CC_DT_BOOL && t->dtype != CIM_CC_DT_STRING;
+    return cim_cc_dtype_is_real(t->dtype) && t->elements > 1;
 }
 
 static bool push_inputs(const cim_cc_lowering *l, visits *s, uint32_t index, bool weight)
