@@ -69,11 +69,12 @@ uint32_t cim_cc_stage_classes(cim_cc_context *cx, const cim_cc_range *r)
 
 /* ---- one after another --------------------------------------------------------------------------- */
 
-/* Energy that depends on copies: leakage while the stage runs, programming each copy. Choices that
- * cost more than a lighter one are dropped; map[] leads back to the node's choices. */
+/* Energy that depends on copies: leakage while the stage runs, once per inference of the batch, and
+ * programming each copy, once per run. Choices that cost more than a lighter one are dropped; map[] leads back to the node's choices. */
 static cim_status energy_classes(cim_cc_context *cx, const cim_cc_range *r, uint32_t **map)
 {
     cim_cc_plan *plan = cx->plan;
+    double batch = (double)plan->arch.workload.batch;
     for (uint32_t i = r->first; i < r->end; i++) {
         const cim_cc_node *n = &plan->nodes[i];
         cim_cc_choice *ch = cim_arena_take(cx->ar, n->n_choices, sizeof *ch);
@@ -82,7 +83,7 @@ static cim_status energy_classes(cim_cc_context *cx, const cim_cc_range *r, uint
             return CIM_E_NOMEM;
         uint32_t kept = 0;
         for (uint32_t j = 0; j < n->n_choices; j++) {
-            double pj = plan->chip.leakage_mw * n->choices[j].cost +
+            double pj = batch * plan->chip.leakage_mw * n->choices[j].cost +
                         n->write_pj * (double)n->choice_copies[j];
             if (kept && !(pj < ch[kept - 1].cost))
                 continue;
@@ -109,13 +110,18 @@ static cim_status minimise_energy_sum(cim_cc_context *cx, cim_cc_range *r, uint3
     return CIM_OK;
 }
 
-/* Energy of a range: dynamic, leakage over its latency, programming. */
+double cim_cc_range_run_ns(const cim_cc_plan *plan, const cim_cc_range *r)
+{
+    return r->latency_ns + (double)(plan->arch.workload.batch - 1) * r->interval_ns;
+}
+
+/* Energy of a range: dynamic of the batch, leakage over its time, programming. */
 static double range_energy_pj(const cim_cc_plan *plan, const cim_cc_range *r, bool writes,
                               const uint32_t *picks)
 {
-    double pj = plan->chip.leakage_mw * r->latency_ns;
+    double pj = plan->chip.leakage_mw * cim_cc_range_run_ns(plan, r);
     for (cim_cc_op_id id = r->first_op; id < r->end_op; id++)
-        pj += plan->ops[id].energy_pj;
+        pj += (double)plan->arch.workload.batch * plan->ops[id].energy_pj;
     for (uint32_t i = r->first; writes && i < r->end; i++)
         pj += plan->nodes[i].write_pj * (double)plan->nodes[i].choice_copies[picks[i]];
     return pj;
@@ -124,15 +130,16 @@ static double range_energy_pj(const cim_cc_plan *plan, const cim_cc_range *r, bo
 double cim_cc_range_score(const cim_cc_plan *plan, const cim_cc_range *r, bool writes,
                           const uint32_t *picks)
 {
+    double run = cim_cc_range_run_ns(plan, r);
     switch (plan->arch.schedule.objective) {
     case CIM_HW_OBJECTIVE_ENERGY:
         return range_energy_pj(plan, r, writes, picks);
     case CIM_HW_OBJECTIVE_EDP:
-        return range_energy_pj(plan, r, writes, picks) * r->latency_ns;
+        return range_energy_pj(plan, r, writes, picks) * run;
     case CIM_HW_OBJECTIVE_THROUGHPUT:
-        return r->interval_ns;
+        return writes ? run : r->interval_ns; /* of several segments, one runs after another */
     default:
-        return r->latency_ns + (double)(plan->arch.workload.batch - 1) * r->interval_ns;
+        return run;
     }
 }
 

@@ -294,7 +294,8 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
     cim_cc_range_time(cx, r, picks, false);
     g->constant = 0.0;
     learn(cx, r, g, picks, 1.0);
-    bool bounding = cx->want_bound && !quick && !writes;
+    /* with a batch, paths bound the run, not the latency */
+    bool bounding = cx->want_bound && !quick && !writes && g->slowest <= 0.0;
     int counted = quick ? 0 : times_affordable(cx, r, ROUND_STEPS, LEAST_ROUNDS, MOST_ROUNDS);
     int rounds = bounding && counted < ROUNDS_BOUND ? ROUNDS_BOUND : counted;
     r->bound_ns = bounding ? fmax(bottleneck, r->shared_ns) : 0.0;
@@ -316,7 +317,7 @@ cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool 
     if (!game_alloc(&g, cx, r))
         return CIM_E_NOMEM;
     int64_t objective = plan->arch.schedule.objective;
-    if (objective == CIM_HW_OBJECTIVE_THROUGHPUT) {
+    if (objective == CIM_HW_OBJECTIVE_THROUGHPUT && !writes) {
         double bottleneck = cim_cc_knapsack_min_max(cx->classes, n, plan->budget, g.chosen);
         bool fits;
         uint32_t *first = cx->trial + r->first;
@@ -328,7 +329,8 @@ cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool 
             picks[r->first + i] = first[i] + g.chosen[i];
         return CIM_OK;
     }
-    if (!writes || objective == CIM_HW_OBJECTIVE_LATENCY)
+    if (!writes || objective == CIM_HW_OBJECTIVE_LATENCY ||
+        objective == CIM_HW_OBJECTIVE_THROUGHPUT)
         return play(cx, r, writes, 0.0, quick, &g, picks);
     /* Programming costs energy per copy: copies are worth their price in leakage time. */
     double per_pj = 1.0 / fmax(plan->chip.leakage_mw, 1e-12);

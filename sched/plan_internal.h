@@ -174,6 +174,8 @@ cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *range, b
                                       bool quick, uint32_t *picks);
 /** cx->classes: the range's nodes with the stage time as the cost. @return their number */
 uint32_t cim_cc_stage_classes(cim_cc_context *cx, const cim_cc_range *range);
+/** Time of all inferences of the batch through a timed range. */
+double cim_cc_range_run_ns(const cim_cc_plan *plan, const cim_cc_range *range);
 /** What the schedule's objective says of a timed range; smaller is better. */
 double cim_cc_range_score(const cim_cc_plan *plan, const cim_cc_range *range, bool writes,
                           const uint32_t *picks);

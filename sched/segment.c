@@ -86,9 +86,9 @@ static double segment_cost(const cim_cc_plan *plan, const cim_cc_range *r, bool 
                            double reload, const uint32_t *picks)
 {
     double batch = (double)plan->arch.workload.batch;
-    double more =
-        cim_cc_pipelined(plan) ? (batch - 1) * r->interval_ns : (batch - 1) * r->latency_ns;
-    double time = reload + r->latency_ns + more;
+    double time = reload + cim_cc_range_run_ns(plan, r);
+    if (plan->arch.schedule.objective == CIM_HW_OBJECTIVE_THROUGHPUT && !writes)
+        return batch * r->interval_ns; /* inferences never wait for a reload */
     if (plan->arch.schedule.objective != CIM_HW_OBJECTIVE_ENERGY)
         return time;
     double pj = plan->chip.leakage_mw * time;
@@ -228,6 +228,68 @@ static void place_operators(cim_cc_plan *plan)
     }
 }
 
+/* Cut, duplicate and place for the objective that the plan's schedule names. */
+static cim_status cut_and_build(cim_cc_context *cx, cuts *c, uint32_t *picks)
+{
+    cim_cc_plan *plan = cx->plan;
+    bool fits = c->sums.units[plan->n_nodes] <= plan->budget;
+    bool stays = plan->arch.device.type != CIM_HW_DEVICE_SRAM;
+    if (plan->arch.schedule.segmentation == CIM_HW_SEGMENTATION_GREEDY || (fits && stays))
+        cut_greedy(plan, c);
+    else
+        CIM_TRY(cut_optimal(cx, c));
+    if (fits && c->from[plan->n_nodes] != 0) {
+        /* SRAM that fits: cutting only if it beats staying, which writes nothing per run */
+        cim_cc_range r = {.first = 0, .end = plan->n_nodes};
+        cim_cc_range_ops(plan, &r);
+        CIM_TRY(cim_cc_range_duplicate(cx, &r, false, false, c->picks));
+        cim_cc_range_time(cx, &r, c->picks, false);
+        if (segment_cost(plan, &r, false, 0.0, c->picks) <= c->cost[plan->n_nodes])
+            c->from[plan->n_nodes] = 0;
+    }
+    return build_segments(cx, c, picks);
+}
+
+/* Energy times time of the run as built. */
+static double run_edp(const cim_cc_plan *plan)
+{
+    double ev[CIM_COST_N_EVENTS], rows[CIM_COST_N_KINDS];
+    double pj = plan->chip.leakage_mw * plan->latency_ns;
+    for (uint32_t i = 0; i < plan->graph->n_ops; i++)
+        pj += (double)plan->arch.workload.batch * plan->ops[i].energy_pj;
+    for (uint32_t i = 0; i < plan->n_segments; i++) {
+        cim_cc_count_reload(plan, i, ev);
+        pj += cim_cost_energy(&plan->chip, ev, 0.0, rows);
+    }
+    return pj * plan->latency_ns;
+}
+
+/* The product of two sums over segments is no sum over segments: of the cuts and copies that serve
+ * time, energy, and each segment's own product, the best is taken. */
+static cim_status build_for_edp(cim_cc_context *cx, cuts *c, uint32_t *picks)
+{
+    static const int64_t tries[] = {CIM_HW_OBJECTIVE_LATENCY, CIM_HW_OBJECTIVE_ENERGY,
+                                    CIM_HW_OBJECTIVE_EDP};
+    int64_t *objective = &cx->plan->arch.schedule.objective;
+    int64_t best = CIM_HW_OBJECTIVE_EDP;
+    double least = INFINITY;
+    cim_status s = CIM_OK;
+    for (size_t i = 0; i < sizeof tries / sizeof *tries && s == CIM_OK; i++) {
+        *objective = tries[i];
+        s = cut_and_build(cx, c, picks);
+        if (s != CIM_OK || !(run_edp(cx->plan) < least))
+            continue;
+        least = run_edp(cx->plan);
+        best = tries[i];
+    }
+    if (s == CIM_OK && *objective != best) {
+        *objective = best;
+        s = cut_and_build(cx, c, picks);
+    }
+    *objective = CIM_HW_OBJECTIVE_EDP;
+    return s;
+}
+
 bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status)
 {
     cim_cc_plan *plan = cx->plan;
@@ -239,25 +301,12 @@ bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status)
     }
     c.sums.spill = plan->spill_bits;
     prefix_fill(plan, &c.sums);
-    bool fits = c.sums.units[plan->n_nodes] <= plan->budget;
-    bool stays = plan->arch.device.type != CIM_HW_DEVICE_SRAM;
-    if (plan->arch.schedule.segmentation == CIM_HW_SEGMENTATION_GREEDY || (fits && stays))
-        cut_greedy(plan, &c);
+    bool stays =
+        c.sums.units[plan->n_nodes] <= plan->budget && plan->arch.device.type != CIM_HW_DEVICE_SRAM;
+    if (plan->arch.schedule.objective == CIM_HW_OBJECTIVE_EDP && !stays)
+        *status = build_for_edp(cx, &c, picks);
     else
-        *status = cut_optimal(cx, &c);
-    if (*status == CIM_OK && fits && c.from[plan->n_nodes] != 0) {
-        /* SRAM that fits: cutting only if it beats staying, which writes nothing per run */
-        cim_cc_range r = {.first = 0, .end = plan->n_nodes};
-        cim_cc_range_ops(plan, &r);
-        *status = cim_cc_range_duplicate(cx, &r, false, false, c.picks);
-        if (*status == CIM_OK) {
-            cim_cc_range_time(cx, &r, c.picks, false);
-            if (segment_cost(plan, &r, false, 0.0, c.picks) <= c.cost[plan->n_nodes])
-                c.from[plan->n_nodes] = 0;
-        }
-    }
-    if (*status == CIM_OK)
-        *status = build_segments(cx, &c, picks);
+        *status = cut_and_build(cx, &c, picks);
     if (*status != CIM_OK)
         return false;
     place_operators(plan);

@@ -331,12 +331,132 @@ static void pipelined_copies_against_all_copies(void **unused)
     cim_arena_clear(&ar);
 }
 
+/* Power at one moment of a run of several segments or inferences, straight from the plan: crossbars
+ * of an operator draw once however many inferences are in it, digital operators once for each. */
+static double power_at(const cim_cc_plan *plan, double t)
+{
+    double mw = plan->chip.leakage_mw, batch = (double)plan->arch.workload.batch;
+    for (uint32_t k = 0; k < plan->n_segments; k++) {
+        const cim_cc_segment *s = &plan->segments[k];
+        double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
+        cim_cc_count_reload(plan, k, ev);
+        if (t >= s->start_ns - s->reload_ns && t < s->start_ns)
+            mw += cim_cost_energy(&plan->chip, ev, 0.0, pj) / s->reload_ns;
+        for (cim_cc_op_id id = s->first_op; id < s->end_op; id++) {
+            const cim_cc_op_plan *o = &plan->ops[id];
+            bool crossbar = plan->node_of[id] != UINT32_MAX;
+            double over = o->end_ns - o->start_ns, inside = 0.0;
+            if (crossbar) {
+                const cim_cc_node *n = &plan->nodes[plan->node_of[id]];
+                over = fmin(over, n->choices[n->pick].cost - n->fill_ns);
+            }
+            for (double i = 0; i < batch; i++)
+                inside +=
+                    t >= o->start_ns + i * s->interval_ns && t < o->end_ns + i * s->interval_ns;
+            if (over > 0.0)
+                mw += o->energy_pj / over * (crossbar ? fmin(inside, 1.0) : inside);
+        }
+    }
+    return mw;
+}
+
+static void peak_matches_every_moment(const cim_cc_plan *plan)
+{
+    double peak = 0.0;
+    for (uint32_t k = 0; k < plan->n_segments; k++) {
+        const cim_cc_segment *s = &plan->segments[k];
+        peak = fmax(peak, power_at(plan, s->start_ns - (1 - 1e-6) * s->reload_ns));
+        for (cim_cc_op_id id = s->first_op; id < s->end_op; id++)
+            for (int64_t i = 0; i < plan->arch.workload.batch; i++) /* power only rises at starts */
+                peak = fmax(
+                    peak,
+                    power_at(plan, plan->ops[id].start_ns + (double)i * s->interval_ns +
+                                       1e-6 * (plan->ops[id].end_ns - plan->ops[id].start_ns)));
+    }
+    REQUIRE(fabs(plan->peak_total_mw - peak) <= 1e-6 * peak);
+}
+
+static void compile_for(const cim_cc_prepared *p, cim_hw_arch *arch, const cim_cost_chip *chip,
+                        int64_t objective, cim_arena *ar, double *metrics, uint32_t *segments)
+{
+    cim_cc_result r;
+    const cim_cc_plan *plan = NULL;
+    arch->schedule.objective = objective;
+    cim_arena_reset(ar);
+    REQUIRE(cim_cc_compile_bounded(p, arch, chip, ar, &r, &plan, NULL) == CIM_OK && r.feasible);
+    *segments = plan->n_segments;
+    memcpy(metrics, r.metrics, sizeof r.metrics);
+    REQUIRE(metrics[CIM_M_PEAK_POWER_W] >= metrics[CIM_M_AVG_POWER_W] * (1 - 1e-9));
+    bool parts = false;
+    for (uint32_t i = 0; i < plan->n_nodes; i++)
+        parts = parts || plan->nodes[i].n_parts > 1;
+    for (uint32_t i = 0; i < plan->n_segments; i++)
+        REQUIRE(plan->segments[i].bound_ns <= plan->segments[i].latency_ns * (1 + 1e-9));
+    if (!parts && arch->workload.batch <= 7)
+        peak_matches_every_moment(plan);
+}
+
+/* Runs of several inferences: the objective a user names is the metric he gets most of, peak power
+ * covers what overlaps, bounds bound. */
+static void batches(void **unused)
+{
+    (void)unused;
+    static const int64_t sizes[] = {1, 2, 7, 1000};
+    static network net;
+    cim_arena ar;
+    cim_arena_init(&ar);
+    int cut = 0, whole = 0;
+    for (seed_now = 1; seed_now <= 1500; seed_now++) {
+        cim_rng *rng = cim_rng_create(seed_now, "batch");
+        random_network(rng, &net);
+        cim_hw_arch arch;
+        cim_cost_chip chip;
+        arch_by_hand(rng, &arch);
+        chip_by_hand(&chip, 1.0);
+        arch.chip.cores *= 1 + (int64_t)cim_rng_below(rng, 6);
+        arch.device.type = cim_rng_below(rng, 2) ? CIM_HW_DEVICE_SRAM : CIM_HW_DEVICE_RERAM;
+        arch.schedule.pipeline = (int64_t)cim_rng_below(rng, 2);
+        arch.workload.batch = sizes[cim_rng_below(rng, 4)];
+        cim_cc_prepared *p = NULL;
+        double m[4][CIM_CC_N_METRICS];
+        uint32_t segments[4];
+        REQUIRE(cim_cc_prepare(&net.graph, &p, NULL) == CIM_OK);
+        bool crossbars = false;
+        for (uint32_t i = 0; i < net.graph.n_ops; i++)
+            crossbars = crossbars || net.ops[i].unit == CIM_CC_UNIT_CROSSBAR;
+        if (!crossbars) { /* infinite SQNR */
+            cim_cc_prepared_destroy(p);
+            cim_rng_destroy(rng);
+            continue;
+        }
+        for (int64_t o = 0; o < 4; o++)
+            compile_for(p, &arch, &chip, o, &ar, m[o], &segments[o]);
+        const double *latency = m[CIM_HW_OBJECTIVE_LATENCY], *rate = m[CIM_HW_OBJECTIVE_THROUGHPUT];
+        const double *energy = m[CIM_HW_OBJECTIVE_ENERGY], *edp = m[CIM_HW_OBJECTIVE_EDP];
+        bool cut_all = segments[0] > 1 && segments[1] > 1 && segments[2] > 1 && segments[3] > 1;
+        double slack = arch.schedule.pipeline && cut_all ? 0.03 : 1e-9; /* cuts are best found */
+        REQUIRE(rate[CIM_M_THROUGHPUT_IPS] >= latency[CIM_M_THROUGHPUT_IPS] * (1 - slack));
+        slack = arch.schedule.pipeline ? 0.15 : 1e-9;
+        REQUIRE(energy[CIM_M_ENERGY_J] <= latency[CIM_M_ENERGY_J] * (1 + slack));
+        if (cut_all)
+            REQUIRE(edp[CIM_M_EDP_JS] <= fmin(latency[CIM_M_EDP_JS], energy[CIM_M_EDP_JS]));
+        cut += cut_all;
+        whole += segments[0] == 1;
+        cim_cc_prepared_destroy(p);
+        cim_rng_destroy(rng);
+    }
+    print_message("%d cut, %d whole\n", cut, whole);
+    assert_true(cut > 200 && whole > 200);
+    cim_arena_clear(&ar);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(optimal_cuts_match_all_cuts),
         cmocka_unit_test(more_never_hurts),
         cmocka_unit_test(pipelined_copies_against_all_copies),
+        cmocka_unit_test(batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
