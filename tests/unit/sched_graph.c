@@ -5,7 +5,7 @@
  * which rows it needs). No output row may need a row the edge does not wait for, and for operators
  * that keep order the edge may not wait for more than one row too many. Windows are checked against
  * enumeration. */
-#include "onnx_builder.h"
+#include "tests/unit/onnx_builder.h"
 
 #include "hwspace/base/rng.h"
 #include "sched/model_internal.h"

@@ -1,6 +1,6 @@
 /* Networks from name and file: counts of the built-in ones, binding of inputs, and a message for
  * everything that is wrong. */
-#include "onnx_builder.h"
+#include "tests/unit/onnx_builder.h"
 
 #include "hwspace/base/memory.h"
 #include "sched/model_internal.h"

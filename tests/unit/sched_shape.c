@@ -1,5 +1,5 @@
 /* Folding and shape inference from inside: values of folded constants, resource bounds. */
-#include "onnx_builder.h"
+#include "tests/unit/onnx_builder.h"
 
 #include "sched/model_internal.h"
 
