@@ -1,6 +1,7 @@
 /* Pass duplicate for pipelines.
  *
- * Throughput: the largest stage, exact; then the least sum of stages that keeps it.
+ * Throughput: the largest stage, exact; then the least sum of stages that keeps it, or, where segments
+ * run one after another, the least time of the segment that keeps it.
  *
  * Latency (and energy, EDP) of a pipeline on a DAG is the largest of very many sums, one per path
  * through (operator, step): latency(copies) = max over paths of constant + sum share_i * stage_i.
@@ -28,6 +29,7 @@ typedef struct game {
     double *path;  /* critical path of the last timing */
     double constant, path_constant;
     double slowest; /* weight of the interval: batch - 1 */
+    double limit;   /* no stage may be slower */
     cim_cc_class *weighted;
     cim_cc_choice **room; /* per node: space for its weighted choices */
     uint32_t *chosen;
@@ -42,7 +44,7 @@ static bool game_alloc(game *g, const cim_cc_context *cx, const cim_cc_range *r)
     g->weighted = cim_arena_take(cx->ar, n, sizeof *g->weighted);
     g->room = cim_arena_take(cx->ar, n, sizeof *g->room);
     g->chosen = cim_arena_take(cx->ar, n, sizeof *g->chosen);
-    g->best = INFINITY;
+    g->best = g->limit = INFINITY;
     g->slowest = (double)(cx->plan->arch.workload.batch - 1);
     if (!g->share || !g->path || !g->weighted || !g->room || !g->chosen)
         return false;
@@ -93,7 +95,7 @@ static cim_status answer(cim_cc_context *cx, cim_cc_range *r, game *g, double li
     uint32_t n = r->end - r->first, *first = cx->trial + r->first;
     double bound;
     bool fits;
-    weigh(cx, r, g, limit, least_share, ns_per_write_pj, first);
+    weigh(cx, r, g, fmin(limit, g->limit), least_share, ns_per_write_pj, first);
     cim_arena_mark mark = cim_arena_save(cx->ar);
     CIM_TRY(
         cim_cc_knapsack_greedy(g->weighted, n, cx->plan->budget, cx->ar, g->chosen, &bound, &fits));
@@ -202,7 +204,8 @@ static bool find_donor(const cim_cc_context *cx, const cim_cc_range *r, const ga
         uint32_t q = picks[d];
         while (q > 0 && weight_of(cx->plan, d, picks[d]) - weight_of(cx->plan, d, q) < need)
             q--;
-        if (weight_of(cx->plan, d, picks[d]) - weight_of(cx->plan, d, q) < need)
+        if (weight_of(cx->plan, d, picks[d]) - weight_of(cx->plan, d, q) < need ||
+            stage_of(cx->plan, d, q) > g->limit)
             continue;
         double lost = stage_of(cx->plan, d, q) - stage_of(cx->plan, d, picks[d]);
         double harm = (g->path[d - r->first] + 1e-3) * lost;
@@ -317,13 +320,14 @@ cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool 
     if (!game_alloc(&g, cx, r))
         return CIM_E_NOMEM;
     int64_t objective = plan->arch.schedule.objective;
+    if (objective == CIM_HW_OBJECTIVE_THROUGHPUT)
+        g.limit = cim_cc_knapsack_min_max(cx->classes, n, plan->budget, g.chosen);
     if (objective == CIM_HW_OBJECTIVE_THROUGHPUT && !writes) {
-        double bottleneck = cim_cc_knapsack_min_max(cx->classes, n, plan->budget, g.chosen);
         bool fits;
         uint32_t *first = cx->trial + r->first;
         for (uint32_t i = 0; i < n; i++)
             g.share[i] = 1.0;
-        weigh(cx, r, &g, bottleneck, 1.0, 0.0, first);
+        weigh(cx, r, &g, g.limit, 1.0, 0.0, first);
         CIM_TRY(cim_cc_knapsack_min_sum(g.weighted, n, plan->budget, cx->ar, g.chosen, &fits));
         for (uint32_t i = 0; i < n; i++)
             picks[r->first + i] = first[i] + g.chosen[i];
