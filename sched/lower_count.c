@@ -40,6 +40,8 @@ static void alu(const tally *t, int64_t n, int64_t add, int64_t mul, int64_t div
 static void crossbar(const tally *t, int64_t rows, int64_t cols, int64_t groups, int64_t mvms)
 {
     cim_cc_op *op = t->op;
+    if (rows < 1 || cols < 1 || groups < 1 || mvms < 1)
+        cim_cc_fail(t->x, "multiplies by an empty matrix");
     op->unit = CIM_CC_UNIT_CROSSBAR;
     op->matrix_rows = rows;
     op->matrix_cols = cols;

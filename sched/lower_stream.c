@@ -349,8 +349,29 @@ static link link_scale(const flow *f, int dim)
     return l;
 }
 
+/* Inputs behind the first are data only in some operators; elsewhere (a Resize's scales, a Pad's
+ * value) they are settings that happen to be computed, needed in full. */
+static bool is_data(const flow *f)
+{
+    switch (f->x->node->def->flow) {
+    case CIM_CC_FLOW_ELEMENT:
+    case CIM_CC_FLOW_WINDOW:
+    case CIM_CC_FLOW_PRODUCT:
+    case CIM_CC_FLOW_EINSUM:
+    case CIM_CC_FLOW_CONCAT:
+    case CIM_CC_FLOW_GATHER:
+        return true;
+    case CIM_CC_FLOW_AXIS: /* SkipLayerNormalization adds its second input */
+        return f->slot == 0 || (f->slot == 1 && f->x->node->def->microsoft);
+    default:
+        return f->slot == 0;
+    }
+}
+
 static link link_of(const flow *f, int dim)
 {
+    if (!is_data(f))
+        return NO_LINK;
     switch (f->x->node->def->flow) {
     case CIM_CC_FLOW_ELEMENT: return link_element(f, dim);
     case CIM_CC_FLOW_WINDOW:
@@ -368,7 +389,7 @@ static link link_of(const flow *f, int dim)
     case CIM_CC_FLOW_REDUCE: return link_reduce(f, dim);
     case CIM_CC_FLOW_AXIS: return link_axis(f, dim);
     case CIM_CC_FLOW_SCALE: return link_scale(f, dim);
-    case CIM_CC_FLOW_SCATTER: return f->slot == 0 ? one_to_one(dim) : NO_LINK;
+    case CIM_CC_FLOW_SCATTER: return one_to_one(dim);
     case CIM_CC_FLOW_FULL: break;
     }
     return NO_LINK;

@@ -413,6 +413,11 @@ const cim_cc_net_def *cim_cc_net_def_find(const char *type, bool microsoft)
     return NULL;
 }
 
+const cim_cc_net_def *cim_cc_net_def_at(size_t i)
+{
+    return i < N_DEFS ? &defs[i] : NULL;
+}
+
 const char *cim_cc_net_def_nearest(const char *type)
 {
     const char *words[N_DEFS];

@@ -90,6 +90,8 @@ typedef struct cim_cc_net_def {
 } cim_cc_net_def;
 
 const cim_cc_net_def *cim_cc_net_def_find(const char *type, bool microsoft);
+/** Row i of the table; NULL past the last. */
+const cim_cc_net_def *cim_cc_net_def_at(size_t i);
 const char *cim_cc_net_def_nearest(const char *type);
 uint32_t cim_cc_net_def_min_inputs(const cim_cc_net_def *d);
 uint32_t cim_cc_net_def_max_inputs(const cim_cc_net_def *d);
