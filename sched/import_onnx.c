@@ -178,6 +178,17 @@ static bool stored_element(const Onnx__TensorProto *p, int dtype, size_t i, uint
     return true;
 }
 
+double cim_cc_stored_value(int dtype, uint64_t bits)
+{
+    if (cim_cc_dtype_is_real(dtype))
+        return real_of(dtype, bits);
+    if (dtype == CIM_CC_DT_BOOL)
+        return (bits & 0xff) != 0;
+    if (dtype == CIM_CC_DT_UINT64)
+        return (double)bits;
+    return (double)int_of(dtype, bits);
+}
+
 static bool stored_anything(const Onnx__TensorProto *p)
 {
     return (p->has_raw_data && p->raw_data.len > 0) || p->n_float_data || p->n_double_data ||

@@ -13,8 +13,8 @@ static cim_status lowering_init(cim_cc_lowering *l)
 {
     size_t nodes = l->net->n_nodes, tensors = l->net->n_tensors;
     l->live = cim_arena_alloc(&l->scratch, nodes, sizeof *l->live);
-    l->folded = cim_arena_alloc(&l->scratch, nodes, sizeof *l->folded);
-    l->op_of = cim_arena_alloc(&l->scratch, nodes, sizeof *l->op_of);
+    l->folded = cim_arena_alloc(&l->net->arena, nodes, sizeof *l->folded);
+    l->op_of = cim_arena_alloc(&l->net->arena, nodes, sizeof *l->op_of);
     l->uses = cim_arena_alloc(&l->scratch, tensors, sizeof *l->uses);
     l->arrival = cim_arena_alloc(&l->scratch, tensors, sizeof *l->arrival);
     l->nonneg = cim_arena_alloc(&l->scratch, tensors, sizeof *l->nonneg);
@@ -268,6 +268,10 @@ cim_status cim_cc_net_lower(cim_cc_net *net, cim_arena *ar, cim_cc_graph *graph,
         s = lower_all(&l);
     if (s == CIM_OK)
         s = graph_close(&l);
+    if (s == CIM_OK) {
+        net->op_of = l.op_of;
+        net->folded = l.folded;
+    }
     cim_arena_clear(&l.scratch);
     return s;
 }

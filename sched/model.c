@@ -126,7 +126,8 @@ static cim_status load_file(const char *path, const cim_cc_model_options *option
         char name[256];
         short_name(path, name, sizeof name);
         (*out)->graph.name = cim_arena_strdup(&(*out)->arena, name);
-        if (!(*out)->graph.name) {
+        (*out)->path = cim_arena_strdup(&(*out)->arena, path);
+        if (!(*out)->graph.name || !(*out)->path) {
             cim_cc_model_destroy(*out);
             *out = NULL;
             s = cim_err_set(err, CIM_E_NOMEM, path, "out of memory");

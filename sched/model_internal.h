@@ -10,6 +10,7 @@ struct cim_cc_model {
     cim_cc_net *net;
     cim_cc_graph graph;
     const char *base_dir; /* of external data, NULL: none */
+    const char *path;     /* the file it was read from, for weights; NULL: bytes in memory */
 };
 
 #endif

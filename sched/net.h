@@ -141,6 +141,9 @@ typedef struct cim_cc_net {
     uint32_t n_meta;
     int64_t fold_budget;
     cim_text notes; /* what was assumed, one line each */
+    /* per node, once lowered (before: NULL); CIM_CC_INVALID when it has none */
+    uint32_t *op_of;  /* its operator in the compiler's graph */
+    uint32_t *folded; /* BatchNormalization: the node whose weights it was folded into */
 } cim_cc_net;
 
 /** An empty net. @return NULL: out of memory. Destroy with cim_cc_net_destroy(). */
@@ -159,6 +162,8 @@ const char *cim_cc_net_meta_find(const cim_cc_net *net, const char *key);
  *  @return CIM_OK; CIM_E_INPUT: damaged, too large, unsupported construct; CIM_E_NOMEM */
 CIM_MUST_CHECK cim_status cim_cc_net_import(cim_cc_net *net, const void *bytes, size_t size,
                                             cim_err *err);
+/** The value of an element of a stored tensor from its little-endian bits. */
+double cim_cc_stored_value(int dtype, uint64_t bits);
 /** First half of it: copy a ModelProto without what import does not need. Large tensor data become
  *  offsets into the file, every length is checked, the number of fields is bounded.
  *  Source of the format: protobuf.dev/programming-guides/encoding.
