@@ -1,0 +1,81 @@
+/* The functional simulator: runs an imported network with its weights, every product with constant
+ * weights quantised to integers and computed either exactly (the reference) or by the crossbars of
+ * an architecture: bit-sliced cells, inputs in phases, converters, shift-and-add.
+ *
+ * With a converter that loses nothing both give the same numbers bit for bit. Equations and limits:
+ * sched/SIMULATORS.md. Start with cim_cc_simulate(). */
+#ifndef CIM_SCHED_SIM_H
+#define CIM_SCHED_SIM_H
+
+#include "hwspace/arch.h"
+#include "hwspace/base/memory.h"
+#include "hwspace/base/status.h"
+#include "hwspace/base/text.h"
+#include "sched/model.h"
+
+/** Values of one network input, in C order; borrowed. */
+typedef struct cim_cc_sim_input {
+    const char *name; /* NULL: the network's only input */
+    int rank;
+    const int64_t *dims;
+    const double *values;
+} cim_cc_sim_input;
+
+/** What was measured at one crossbar operator. Ratios are INFINITY when nothing differs and NAN
+ *  when there is no signal (or, in a reference run, no crossbars). */
+typedef struct cim_cc_sim_op {
+    cim_cc_op_id op; /* in the model's graph */
+    int64_t rows, cols, groups, products;
+    double weight_scale, input_scale;
+    bool offset_input; /* inputs may be negative: driven in offset binary */
+    double adc_step;   /* 1: lossless */
+    double conversions;
+    double sqnr_db;                      /* of its products against the exact integers */
+    double sqnr_analytical_db;           /* cim_cost_sqnr_db(): operands' rounding included */
+    double sqnr_analytical_converter_db; /* the converters' part of it; comparable to sqnr_db */
+} cim_cc_sim_op;
+
+typedef struct cim_cc_sim_output {
+    const char *name;
+    int rank;
+    int64_t dims[CIM_CC_MAX_RANK];
+    int64_t elements;
+    double *values;
+    double sqnr_db; /* against the reference run on the same input */
+} cim_cc_sim_output;
+
+/** The result of a run; release with cim_cc_sim_clear(). */
+typedef struct cim_cc_sim {
+    cim_arena arena; /* owns everything but the outputs' values */
+    const cim_cc_model *model;
+    const cim_hw_arch *arch; /* borrowed */
+    bool reference;
+    cim_cc_sim_op *ops;
+    uint32_t n_ops;
+    cim_cc_sim_output *outputs;
+    uint32_t n_outputs;
+    double sqnr_analytical_db; /* of the network, as `compile` reports it */
+} cim_cc_sim;
+
+/** Run a network once.
+ *  @param model  loaded from a file with weights; borrowed by the result
+ *  @param arch   passed cim_hw_arch_consistent; borrowed by the result
+ *  @param reference  plain integer products, no crossbars
+ *  @param[out] out   unchanged on failure
+ *  @return CIM_E_INPUT: weights missing, an operator that is not simulated yet, inputs that do not
+ *  fit or are not finite (node and tensor named); CIM_E_NOMEM.
+ *  Cost: a few integer operations per MAC (reference); per MAC, slice and phase (crossbars). */
+CIM_MUST_CHECK cim_status cim_cc_simulate(const cim_cc_model *model, const cim_hw_arch *arch,
+                                          const cim_cc_sim_input *inputs, size_t n_inputs,
+                                          bool reference, cim_cc_sim *out, cim_err *err);
+void cim_cc_sim_clear(cim_cc_sim *sim);
+
+/** Whether the model can be simulated functionally at all: every stored tensor has its values.
+ *  @return CIM_E_INPUT naming the first that has not */
+CIM_MUST_CHECK cim_status cim_cc_sim_weights_check(const cim_cc_model *model, cim_err *err);
+
+/** `simulate --json` and the table a person reads. */
+void cim_cc_sim_write_json(const cim_cc_sim *sim, cim_jw *w, const char *key);
+void cim_cc_sim_write_text(const cim_cc_sim *sim, cim_text *out);
+
+#endif

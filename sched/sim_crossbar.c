@@ -1,0 +1,264 @@
+/* Products through crossbars, conversion by conversion. Equations: sched/SIMULATORS.md. */
+#include "sched/sim_internal.h"
+
+#include "costmodel/cost.h"
+
+#include <math.h>
+
+enum { CELLS_AT_ONCE = 1 << 23, TABLE_MAX = 1 << 16, MAX_PHASES = 16 };
+
+/* Rows of one matrix that are converted together. */
+typedef struct part {
+    int64_t start, length, pitch;
+    int64_t cells; /* offset of its first cell; [cols][slices][pitch] */
+} part;
+
+struct cim_cc_crossbars {
+    const cim_hw_arch *arch;
+    const cim_cc_sim_product *p;
+    int64_t phases, slices, dac_bits, cell_bits;
+    int64_t input_offset, weight_offset;
+    int64_t top;      /* highest level of a cell */
+    int64_t max_cols; /* programmed at once */
+    double step, last_code;
+    int32_t *code_of; /* converter's code of small sums; NULL when it loses nothing */
+    int64_t n_codes;
+    part *parts;
+    int64_t n_parts, max_parts;
+    int64_t cols; /* programmed */
+    int16_t *cells;
+    bool *flipped;       /* [parts][cols][slices] */
+    int64_t *weight_sum; /* per column */
+    int16_t *digits;     /* [BLOCK][phases][pitch of a part] */
+    int64_t *code, *fix; /* [BLOCK][cols] */
+    double conversions;
+};
+
+static int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Row tiles of the crossbar's rows, in them groups of the rows that may be on at once. A packed
+ * group of a grouped convolution starts further down its crossbar. */
+static void cut_rows(cim_cc_crossbars *c, int64_t group)
+{
+    int64_t rows = c->arch->crossbar.rows, together = c->arch->crossbar.parallel_rows;
+    int64_t offset = group % c->p->pack * c->p->rows, cells = 0;
+    c->n_parts = 0;
+    for (int64_t at = 0; at < c->p->rows;) {
+        int64_t in_tile = (offset + at) % rows;
+        int64_t end = in_tile / together * together + together;
+        end = end < rows ? end : rows;
+        part *q = &c->parts[c->n_parts++];
+        q->start = at;
+        q->length = end - in_tile < c->p->rows - at ? end - in_tile : c->p->rows - at;
+        q->pitch = cim_cc_pitch(q->length);
+        q->cells = cells;
+        cells += q->pitch * c->slices * c->max_cols;
+        at += q->length;
+    }
+}
+
+static double converter_code(const cim_cc_crossbars *c, int64_t sum)
+{
+    double code = nearbyint((double)sum / c->step); /* ties to even */
+    return code < c->last_code ? code : c->last_code;
+}
+
+static bool fill_codes(cim_cc_crossbars *c, cim_arena *memory, double full_scale)
+{
+    if (!(c->step > 1))
+        return true;
+    c->n_codes = full_scale + 1 < TABLE_MAX ? (int64_t)full_scale + 1 : TABLE_MAX;
+    c->code_of = cim_arena_take(memory, (size_t)c->n_codes, sizeof *c->code_of);
+    for (int64_t s = 0; c->code_of && s < c->n_codes; s++)
+        c->code_of[s] = (int32_t)converter_code(c, s);
+    return c->code_of != NULL;
+}
+
+static bool buffers(cim_cc_crossbars *c, cim_arena *memory)
+{
+    const cim_cc_sim_product *p = c->p;
+    /* a packed group's first part may be cut short, so one more */
+    int64_t together = c->arch->crossbar.parallel_rows, rows = c->arch->crossbar.rows;
+    c->max_parts = (ceil_div(p->rows, rows) + 1) * ceil_div(rows, together) + 1;
+    if (c->max_parts > p->rows)
+        c->max_parts = p->rows;
+    int64_t column = c->slices * (p->rows + 8 * c->max_parts);
+    c->max_cols = CELLS_AT_ONCE / column;
+    c->max_cols = c->max_cols < 1 ? 1 : c->max_cols > p->cols ? p->cols : c->max_cols;
+    size_t cols = (size_t)c->max_cols, parts = (size_t)c->max_parts;
+    c->parts = cim_arena_take(memory, parts, sizeof *c->parts);
+    c->cells = cim_arena_take(memory, cols * (size_t)column, sizeof *c->cells);
+    c->flipped = cim_arena_take(memory, parts * cols * (size_t)c->slices, sizeof *c->flipped);
+    c->weight_sum = cim_arena_take(memory, cols, sizeof *c->weight_sum);
+    c->digits = cim_arena_take(memory, (size_t)(CIM_CC_SIM_BLOCK * c->phases * p->pitch),
+                               sizeof *c->digits);
+    c->code = cim_arena_take(memory, CIM_CC_SIM_BLOCK * cols, sizeof *c->code);
+    c->fix = cim_arena_take(memory, CIM_CC_SIM_BLOCK * cols, sizeof *c->fix);
+    return c->parts && c->cells && c->flipped && c->weight_sum && c->digits && c->code && c->fix;
+}
+
+cim_cc_crossbars *cim_cc_crossbars_create(cim_arena *memory, const cim_hw_arch *arch,
+                                          const cim_cc_sim_product *p)
+{
+    cim_cc_crossbars *c = cim_arena_alloc(memory, 1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->arch = arch;
+    c->p = p;
+    c->dac_bits = arch->crossbar.dac_bits;
+    c->cell_bits = arch->device.bits_per_cell;
+    c->phases = ceil_div(arch->workload.activation_bits, c->dac_bits);
+    c->slices = ceil_div(arch->workload.weight_bits, c->cell_bits);
+    c->weight_offset = INT64_C(1) << (arch->workload.weight_bits - 1);
+    c->input_offset = p->offset_input ? INT64_C(1) << (arch->workload.activation_bits - 1) : 0;
+    c->top = (INT64_C(1) << c->cell_bits) - 1;
+    double together = fmin((double)arch->crossbar.parallel_rows, (double)p->rows);
+    c->step = cim_cost_adc_step(arch, together);
+    c->last_code = pow(2, (double)arch->crossbar.adc_bits) - 1;
+    if (!fill_codes(c, memory, cim_cost_adc_full_scale(arch, together)) || !buffers(c, memory))
+        return NULL;
+    return c;
+}
+
+double cim_cc_crossbars_step(const cim_cc_crossbars *c)
+{
+    return c->step;
+}
+
+double cim_cc_crossbars_conversions(const cim_cc_crossbars *c)
+{
+    return c->conversions;
+}
+
+int64_t cim_cc_crossbars_cols(const cim_cc_crossbars *c)
+{
+    return c->max_cols;
+}
+
+/* One column's cells of one slice; complemented when they sum to more than half (ISAAC). */
+static bool program_slice(const cim_cc_crossbars *c, const part *q, const int16_t *w, int64_t slice,
+                          int16_t *cell)
+{
+    int64_t sum = 0, shift = slice * c->cell_bits;
+    for (int64_t i = 0; i < q->length; i++) {
+        cell[i] = (int16_t)((w[q->start + i] + c->weight_offset) >> shift & c->top);
+        sum += cell[i];
+    }
+    for (int64_t i = q->length; i < q->pitch; i++)
+        cell[i] = 0;
+    bool flip = 2 * sum > c->top * q->length;
+    for (int64_t i = 0; flip && i < q->length; i++)
+        cell[i] = (int16_t)(c->top - cell[i]);
+    return flip;
+}
+
+void cim_cc_crossbars_program(cim_cc_crossbars *c, int64_t group, int64_t col, int64_t cols)
+{
+    const cim_cc_sim_product *p = c->p;
+    cut_rows(c, group);
+    c->cols = cols;
+    for (int64_t j = 0; j < cols; j++) {
+        const int16_t *w = p->w + (group * p->cols + col + j) * p->pitch;
+        c->weight_sum[j] = 0;
+        for (int64_t i = 0; i < p->rows; i++)
+            c->weight_sum[j] += w[i];
+        for (int64_t k = 0; k < c->n_parts; k++)
+            for (int64_t s = 0; s < c->slices; s++) {
+                const part *q = &c->parts[k];
+                bool flip =
+                    program_slice(c, q, w, s, c->cells + q->cells + (j * c->slices + s) * q->pitch);
+                c->flipped[(k * cols + j) * c->slices + s] = flip;
+            }
+    }
+}
+
+/* The digits of one vector's rows in a part. @return the sum of what is driven */
+static int64_t cut_digits(const cim_cc_crossbars *c, const part *q, const int16_t *x,
+                          int16_t *digits)
+{
+    int64_t sum = 0, mask = (INT64_C(1) << c->dac_bits) - 1;
+    for (int64_t ph = 0; ph < c->phases; ph++) {
+        int16_t *d = digits + ph * q->pitch;
+        for (int64_t i = 0; i < q->length; i++) /* 16-bit digits wrap; see part_sums() */
+            d[i] = (int16_t)((x[q->start + i] + c->input_offset) >> (ph * c->dac_bits) & mask);
+        for (int64_t i = q->length; i < q->pitch; i++)
+            d[i] = 0;
+    }
+    for (int64_t i = 0; i < q->length; i++)
+        sum += x[q->start + i] + c->input_offset;
+    return sum;
+}
+
+/* What the column carries in every phase. */
+static void part_sums(const cim_cc_crossbars *c, const part *q, const int16_t *cell,
+                      const int16_t *digits, int64_t *sums)
+{
+    int64_t bound = c->top * ((INT64_C(1) << c->dac_bits) - 1);
+    if (c->dac_bits < 16) {
+        cim_cc_dots(cell, digits, q->pitch, q->pitch, c->phases, bound, sums);
+        return;
+    }
+    for (int64_t ph = 0; ph < c->phases; ph++) {
+        sums[ph] = 0;
+        for (int64_t i = 0; i < q->length; i++)
+            sums[ph] += (int64_t)cell[i] * (uint16_t)digits[ph * q->pitch + i];
+    }
+}
+
+/* Convert a column's sums and add the codes up by phase. */
+static int64_t convert(const cim_cc_crossbars *c, const int64_t *sums)
+{
+    int64_t total = 0;
+    for (int64_t ph = 0; ph < c->phases; ph++) {
+        int64_t code = !c->code_of             ? sums[ph]
+                       : sums[ph] < c->n_codes ? c->code_of[sums[ph]]
+                                               : (int64_t)converter_code(c, sums[ph]);
+        total += code * (INT64_C(1) << (ph * c->dac_bits));
+    }
+    return total;
+}
+
+static void drive_part(cim_cc_crossbars *c, int64_t k, const int64_t *driven, int64_t n)
+{
+    const part *q = &c->parts[k];
+    int64_t sums[MAX_PHASES];
+    for (int64_t j = 0; j < c->cols; j++)
+        for (int64_t s = 0; s < c->slices; s++) {
+            const int16_t *cell = c->cells + q->cells + (j * c->slices + s) * q->pitch;
+            bool flip = c->flipped[(k * c->cols + j) * c->slices + s];
+            int64_t weight = INT64_C(1) << (s * c->cell_bits);
+            for (int64_t v = 0; v < n; v++) {
+                part_sums(c, q, cell, c->digits + v * c->phases * q->pitch, sums);
+                int64_t code = convert(c, sums) * weight;
+                c->code[v * c->cols + j] += flip ? -code : code;
+                c->fix[v * c->cols + j] += flip ? c->top * driven[v] * weight : 0;
+            }
+        }
+    c->conversions += (double)(n * c->cols) * (double)(c->slices * c->phases);
+}
+
+void cim_cc_crossbars_drive(cim_cc_crossbars *c, const int16_t *x, int64_t n, double *acc)
+{
+    int64_t driven[CIM_CC_SIM_BLOCK], all[CIM_CC_SIM_BLOCK] = {0};
+    for (int64_t i = 0; i < n * c->cols; i++)
+        c->code[i] = c->fix[i] = 0;
+    for (int64_t k = 0; k < c->n_parts; k++) {
+        for (int64_t v = 0; v < n; v++) {
+            driven[v] = cut_digits(c, &c->parts[k], x + v * c->p->pitch,
+                                   c->digits + v * c->phases * c->parts[k].pitch);
+            all[v] += driven[v];
+        }
+        drive_part(c, k, driven, n);
+    }
+    for (int64_t v = 0; v < n; v++)
+        for (int64_t j = 0; j < c->cols; j++) {
+            int64_t i = v * c->cols + j;
+            int64_t fix =
+                c->fix[i] - c->weight_offset * all[v] - c->input_offset * c->weight_sum[j];
+            acc[i] = c->code_of ? c->step * (double)c->code[i] + (double)fix
+                                : (double)(c->code[i] + fix);
+        }
+}
