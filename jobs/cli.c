@@ -9,7 +9,7 @@
 
 static const cim_job_command *const groups[] = {cim_job_model_commands, cim_job_arch_commands,
                                                 cim_job_run_commands, cim_job_result_commands,
-                                                cim_job_submit_commands};
+                                                cim_job_submit_commands, cim_job_simulate_commands};
 enum { N_GROUPS = sizeof groups / sizeof *groups };
 
 cim_status cim_job_print(const cim_text *text, cim_err *err)

@@ -48,6 +48,7 @@ extern const cim_job_command cim_job_arch_commands[];   /* arch show, arch list,
 extern const cim_job_command cim_job_run_commands[];    /* space show, run, status */
 extern const cim_job_command cim_job_result_commands[]; /* pareto, export, digest, plot */
 extern const cim_job_command cim_job_submit_commands[]; /* submit */
+extern const cim_job_command cim_job_simulate_commands[]; /* simulate */
 
 /** Print to stdout and notice when that fails (a full disk). */
 CIM_MUST_CHECK cim_status cim_job_print(const cim_text *text, cim_err *err);

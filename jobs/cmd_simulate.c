@@ -1,0 +1,234 @@
+/* cimdse simulate */
+#include "jobs/cli.h"
+
+#include "hwspace/base/memory.h"
+#include "hwspace/base/npy.h"
+#include "sched/plan.h"
+#include "sched/sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const cim_job_option simulate_options[] = {
+    {"--set", "PATH=VALUE", true, "override a field of the architecture"},
+    {"--level", "none|cg|mvm|vvm", false, "short for --set schedule.level=..."},
+    {"--objective", "latency|throughput|energy|edp", false,
+     "short for --set schedule.objective=..."},
+    {"--input", "[NAME=]X.npy", true, "values of a network input (float32, float64 or int64)"},
+    {"--output", "[NAME=]Y.npy", true, "write a network output as float32"},
+    {"--reference", NULL, false, "plain integer arithmetic, no crossbars"},
+    {"--json", "FILE", false, "write what was measured as JSON (- for stdout)"},
+    {"--flow", "FILE", false, "a meta-operator flow to run (not in this version)"},
+    {0}};
+
+enum { MAX_ARRAYS = 32 };
+
+/* Everything one call holds. */
+typedef struct session {
+    const cim_job_args *args;
+    cim_hw_arch arch;
+    cim_npy arrays[MAX_ARRAYS];
+    char *names[MAX_ARRAYS];    /* NULL: the only input */
+    char *bindings[MAX_ARRAYS]; /* "NAME=1x3x8x8" for the import */
+    size_t n_arrays;
+    cim_cc_model *model;
+    cim_cc_sim sim;
+} session;
+
+/* A path may hold '=': what stands before the first is a name only when no file is called that. */
+static const char *split_name(const char *value, char **name)
+{
+    const char *eq = strchr(value, '=');
+    FILE *whole = eq ? fopen(value, "rb") : NULL;
+    if (whole)
+        fclose(whole);
+    if (!eq || whole || eq == value)
+        return value;
+    *name = cim_strdup(value);
+    if (*name)
+        (*name)[eq - value] = '\0';
+    return eq + 1;
+}
+
+/* The array's shape as the import wants it: it also binds dynamic dimensions. */
+static char *binding_of(const char *name, const cim_npy *a)
+{
+    cim_text t;
+    cim_text_init(&t);
+    if (name)
+        cim_text_addf(&t, "%s=", name);
+    for (int i = 0; i < a->rank; i++)
+        cim_text_addf(&t, "%s%lld", i ? "x" : "", (long long)a->dims[i]);
+    char *copy = t.failed ? NULL : cim_strdup(cim_text_str(&t));
+    cim_text_clear(&t);
+    return copy;
+}
+
+static cim_status read_arrays(session *s, cim_err *err)
+{
+    const char *const *values;
+    size_t n = cim_job_args_values(s->args, "--input", &values);
+    if (n > MAX_ARRAYS)
+        return cim_err_set(err, CIM_E_INPUT, "--input", "at most %d arrays can be given",
+                           MAX_ARRAYS);
+    for (size_t i = 0; i < n; i++) {
+        const char *path = split_name(values[i], &s->names[i]);
+        CIM_TRY(cim_npy_read(path, &s->arrays[i], err));
+        s->n_arrays++;
+        if (s->arrays[i].elements == 0)
+            return cim_err_set(err, CIM_E_INPUT, path, "holds no elements");
+        s->bindings[i] = binding_of(s->names[i], &s->arrays[i]);
+        if (!s->bindings[i])
+            return cim_err_set(err, CIM_E_NOMEM, path, "out of memory");
+    }
+    return CIM_OK;
+}
+
+static cim_status set_arch(session *s, cim_err *err)
+{
+    static const struct {
+        const char *option, *path;
+    } shorthands[] = {{"--level", "schedule.level"}, {"--objective", "schedule.objective"}};
+    const char *const *sets;
+    size_t n = cim_job_args_values(s->args, "--set", &sets);
+    for (size_t i = 0; i < n; i++)
+        CIM_TRY(cim_hw_arch_set(&s->arch, sets[i], err));
+    for (size_t i = 0; i < 2; i++) {
+        char assignment[128];
+        const char *value = cim_job_args_value(s->args, shorthands[i].option);
+        if (!value)
+            continue;
+        snprintf(assignment, sizeof assignment, "%s=%.64s", shorthands[i].path, value);
+        CIM_TRY(cim_hw_arch_set(&s->arch, assignment, err));
+    }
+    char reason[CIM_CC_REASON];
+    if (!cim_hw_arch_consistent(&s->arch, reason, sizeof reason))
+        return cim_err_set(err, CIM_E_INPUT, s->arch.name, "%s", reason);
+    return CIM_OK;
+}
+
+static cim_status load_model(session *s, cim_err *err)
+{
+    const char *bindings[MAX_ARRAYS];
+    cim_cc_model_options options = {.inputs = bindings,
+                                    .sequence_length = s->arch.workload.sequence_length};
+    for (size_t i = 0; i < s->n_arrays; i++)
+        if (s->arrays[i].rank > 0) /* a scalar binds nothing */
+            bindings[options.n_inputs++] = s->bindings[i];
+    return cim_cc_model_load(s->args->positional[0], &options, &s->model, err);
+}
+
+static cim_status run(session *s, cim_err *err)
+{
+    cim_cc_sim_input inputs[MAX_ARRAYS];
+    for (size_t i = 0; i < s->n_arrays; i++)
+        inputs[i] = (cim_cc_sim_input){.name = s->names[i],
+                                       .rank = s->arrays[i].rank,
+                                       .dims = s->arrays[i].dims,
+                                       .values = s->arrays[i].values};
+    return cim_cc_simulate(s->model, &s->arch, inputs, s->n_arrays,
+                           cim_job_args_has(s->args, "--reference"), &s->sim, err);
+}
+
+static const cim_cc_sim_output *output_find(const cim_cc_sim *sim, const char *value,
+                                            const char **path)
+{
+    *path = value;
+    for (uint32_t i = 0; i < sim->n_outputs; i++) {
+        size_t n = strlen(sim->outputs[i].name);
+        if (!strncmp(value, sim->outputs[i].name, n) && value[n] == '=') {
+            *path = value + n + 1;
+            return &sim->outputs[i];
+        }
+    }
+    return sim->n_outputs == 1 ? &sim->outputs[0] : NULL;
+}
+
+static cim_status write_arrays(const session *s, cim_err *err)
+{
+    const char *const *values, *path;
+    size_t n = cim_job_args_values(s->args, "--output", &values);
+    for (size_t i = 0; i < n; i++) {
+        const cim_cc_sim_output *o = output_find(&s->sim, values[i], &path);
+        if (!o)
+            return cim_err_set(err, CIM_E_INPUT, "--output",
+                               "the network has %u outputs: write --output NAME=%.80s, the first "
+                               "is '%.80s'",
+                               s->sim.n_outputs, values[i], s->sim.outputs[0].name);
+        cim_status st = cim_npy_write(path, o->rank, o->dims, o->values, err);
+        if (st == CIM_E_IO && err)
+            err->code = CIM_E_INPUT; /* a path the user named */
+        CIM_TRY(st == CIM_E_IO ? CIM_E_INPUT : st);
+    }
+    return CIM_OK;
+}
+
+static cim_status report(const session *s, cim_err *err)
+{
+    const char *file = cim_job_args_value(s->args, "--json");
+    cim_text t;
+    cim_text_init(&t);
+    cim_status st = CIM_OK;
+    if (file) {
+        cim_jw w;
+        cim_jw_init(&w, &t, true);
+        cim_cc_sim_write_json(&s->sim, &w, NULL);
+        cim_text_add(&t, "\n");
+        st = cim_job_output(file, &t, err);
+        cim_text_clear(&t);
+    }
+    if (st == CIM_OK && !(file && !strcmp(file, "-"))) {
+        cim_cc_sim_write_text(&s->sim, &t);
+        st = cim_job_print(&t, err);
+    }
+    cim_text_clear(&t);
+    return st;
+}
+
+static cim_status simulate_session(session *s, cim_err *err)
+{
+    CIM_TRY(set_arch(s, err));
+    CIM_TRY(read_arrays(s, err));
+    CIM_TRY(load_model(s, err));
+    CIM_TRY(run(s, err));
+    CIM_TRY(write_arrays(s, err));
+    return report(s, err);
+}
+
+static cim_status simulate(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
+{
+    (void)parallel;
+    if (cim_job_args_has(args, "--flow"))
+        return cim_err_set(err, CIM_E_INPUT, "--flow",
+                           "running a meta-operator flow is not available in this version");
+    if (!cim_job_args_has(args, "--input"))
+        return cim_err_set(err, CIM_E_INPUT, "simulate",
+                           "cycle simulation is not available in this version; with --input X.npy "
+                           "the network is simulated functionally");
+    session *s = cim_alloc(1, sizeof *s);
+    if (!s)
+        return cim_err_set(err, CIM_E_NOMEM, "simulate", "out of memory");
+    s->args = args;
+    cim_status st = cim_hw_arch_load(args->positional[1], &s->arch, err);
+    if (st == CIM_OK) {
+        st = simulate_session(s, err);
+        cim_cc_sim_clear(&s->sim);
+        cim_cc_model_destroy(s->model);
+        cim_hw_arch_clear(&s->arch);
+    }
+    for (size_t i = 0; i < MAX_ARRAYS; i++) {
+        cim_npy_clear(&s->arrays[i]);
+        cim_free(s->names[i]);
+        cim_free(s->bindings[i]);
+    }
+    cim_free(s);
+    return st;
+}
+
+const cim_job_command cim_job_simulate_commands[] = {
+    {"simulate",
+     "simulate MODEL ARCH --input X.npy [--output Y.npy] [--reference] [--set PATH=VALUE]... "
+     "[--json FILE]",
+     "run a network with its weights through the crossbars of a chip", simulate_options, 2, 2,
+     simulate},
+    {0}};
