@@ -1,7 +1,7 @@
 /* Random networks: operators, operands and attributes drawn from small pools, so that many are
  * nearly right. Every one is a graph that keeps its invariants or an input error; for graphs the
  * streams of the whole network are walked. A failing seed is printed. */
-#include "../unit/onnx_builder.h"
+#include "tests/unit/onnx_builder.h"
 
 #include "hwspace/base/rng.h"
 #include "sched/model_internal.h"
