@@ -11,25 +11,65 @@
 /* ---- elementwise --------------------------------------------------------------------------------- */
 
 typedef enum op_code {
-    OP_NONE, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD, OP_POW, OP_MIN, OP_MAX, OP_AND, OP_OR, OP_XOR,
-    OP_EQUAL, OP_LESS, OP_LESS_EQUAL, OP_GREATER, OP_GREATER_EQUAL, OP_NEG, OP_ABS, OP_SIGN,
-    OP_FLOOR, OP_CEIL, OP_ROUND, OP_SQRT, OP_RECIPROCAL, OP_EXP, OP_LOG, OP_NOT, OP_ERF, OP_TANH,
-    OP_SIGMOID, OP_RELU, OP_SIN, OP_COS, OP_WHERE
+    OP_NONE,
+    OP_ADD,
+    OP_SUB,
+    OP_MUL,
+    OP_DIV,
+    OP_MOD,
+    OP_POW,
+    OP_MIN,
+    OP_MAX,
+    OP_AND,
+    OP_OR,
+    OP_XOR,
+    OP_EQUAL,
+    OP_LESS,
+    OP_LESS_EQUAL,
+    OP_GREATER,
+    OP_GREATER_EQUAL,
+    OP_NEG,
+    OP_ABS,
+    OP_SIGN,
+    OP_FLOOR,
+    OP_CEIL,
+    OP_ROUND,
+    OP_SQRT,
+    OP_RECIPROCAL,
+    OP_EXP,
+    OP_LOG,
+    OP_NOT,
+    OP_ERF,
+    OP_TANH,
+    OP_SIGMOID,
+    OP_RELU,
+    OP_SIN,
+    OP_COS,
+    OP_WHERE
 } op_code;
 
 static const struct {
     const char *type;
     op_code code;
 } codes[] = {
-    {"Add", OP_ADD}, {"Sub", OP_SUB}, {"Mul", OP_MUL}, {"Div", OP_DIV}, {"Mod", OP_MOD},
-    {"Pow", OP_POW}, {"Min", OP_MIN}, {"Max", OP_MAX}, {"And", OP_AND}, {"Or", OP_OR},
-    {"Xor", OP_XOR}, {"Equal", OP_EQUAL}, {"Less", OP_LESS}, {"LessOrEqual", OP_LESS_EQUAL},
-    {"Greater", OP_GREATER}, {"GreaterOrEqual", OP_GREATER_EQUAL}, {"Neg", OP_NEG},
-    {"Abs", OP_ABS}, {"Sign", OP_SIGN}, {"Floor", OP_FLOOR}, {"Ceil", OP_CEIL},
-    {"Round", OP_ROUND}, {"Sqrt", OP_SQRT}, {"Reciprocal", OP_RECIPROCAL}, {"Exp", OP_EXP},
-    {"Log", OP_LOG}, {"Not", OP_NOT}, {"Erf", OP_ERF}, {"Tanh", OP_TANH},
-    {"Sigmoid", OP_SIGMOID}, {"Relu", OP_RELU}, {"Sin", OP_SIN}, {"Cos", OP_COS},
-    {"Where", OP_WHERE}, {"Sum", OP_ADD},
+    {"Add", OP_ADD},         {"Sub", OP_SUB},
+    {"Mul", OP_MUL},         {"Div", OP_DIV},
+    {"Mod", OP_MOD},         {"Pow", OP_POW},
+    {"Min", OP_MIN},         {"Max", OP_MAX},
+    {"And", OP_AND},         {"Or", OP_OR},
+    {"Xor", OP_XOR},         {"Equal", OP_EQUAL},
+    {"Less", OP_LESS},       {"LessOrEqual", OP_LESS_EQUAL},
+    {"Greater", OP_GREATER}, {"GreaterOrEqual", OP_GREATER_EQUAL},
+    {"Neg", OP_NEG},         {"Abs", OP_ABS},
+    {"Sign", OP_SIGN},       {"Floor", OP_FLOOR},
+    {"Ceil", OP_CEIL},       {"Round", OP_ROUND},
+    {"Sqrt", OP_SQRT},       {"Reciprocal", OP_RECIPROCAL},
+    {"Exp", OP_EXP},         {"Log", OP_LOG},
+    {"Not", OP_NOT},         {"Erf", OP_ERF},
+    {"Tanh", OP_TANH},       {"Sigmoid", OP_SIGMOID},
+    {"Relu", OP_RELU},       {"Sin", OP_SIN},
+    {"Cos", OP_COS},         {"Where", OP_WHERE},
+    {"Sum", OP_ADD},
 };
 
 static double round_to(int dtype, double v)
@@ -68,23 +108,56 @@ static bool int_unary(op_code op, int64_t a, int64_t *out)
 static bool real_unary(op_code op, double a, double *out)
 {
     switch (op) {
-    case OP_NEG: *out = -a; return true;
-    case OP_ABS: *out = fabs(a); return true;
-    case OP_SIGN: *out = (a > 0) - (a < 0); return true;
-    case OP_FLOOR: *out = floor(a); return true;
-    case OP_CEIL: *out = ceil(a); return true;
-    case OP_ROUND: *out = nearbyint(a); return true;
-    case OP_SQRT: *out = sqrt(a); return true;
-    case OP_RECIPROCAL: *out = 1 / a; return true;
-    case OP_EXP: *out = exp(a); return true;
-    case OP_LOG: *out = log(a); return true;
-    case OP_ERF: *out = erf(a); return true;
-    case OP_TANH: *out = tanh(a); return true;
-    case OP_SIGMOID: *out = 1 / (1 + exp(-a)); return true;
-    case OP_RELU: *out = a > 0 ? a : 0; return true;
-    case OP_SIN: *out = sin(a); return true;
-    case OP_COS: *out = cos(a); return true;
-    default: return false;
+    case OP_NEG:
+        *out = -a;
+        return true;
+    case OP_ABS:
+        *out = fabs(a);
+        return true;
+    case OP_SIGN:
+        *out = (a > 0) - (a < 0);
+        return true;
+    case OP_FLOOR:
+        *out = floor(a);
+        return true;
+    case OP_CEIL:
+        *out = ceil(a);
+        return true;
+    case OP_ROUND:
+        *out = nearbyint(a);
+        return true;
+    case OP_SQRT:
+        *out = sqrt(a);
+        return true;
+    case OP_RECIPROCAL:
+        *out = 1 / a;
+        return true;
+    case OP_EXP:
+        *out = exp(a);
+        return true;
+    case OP_LOG:
+        *out = log(a);
+        return true;
+    case OP_ERF:
+        *out = erf(a);
+        return true;
+    case OP_TANH:
+        *out = tanh(a);
+        return true;
+    case OP_SIGMOID:
+        *out = 1 / (1 + exp(-a));
+        return true;
+    case OP_RELU:
+        *out = a > 0 ? a : 0;
+        return true;
+    case OP_SIN:
+        *out = sin(a);
+        return true;
+    case OP_COS:
+        *out = cos(a);
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -101,9 +174,15 @@ static bool int_power(int64_t a, int64_t b, int64_t *out)
 static bool int_binary(op_code op, bool c_like, int64_t a, int64_t b, int64_t *out)
 {
     switch (op) {
-    case OP_ADD: *out = (int64_t)((uint64_t)a + (uint64_t)b); return true;
-    case OP_SUB: *out = (int64_t)((uint64_t)a - (uint64_t)b); return true;
-    case OP_MUL: *out = (int64_t)((uint64_t)a * (uint64_t)b); return true;
+    case OP_ADD:
+        *out = (int64_t)((uint64_t)a + (uint64_t)b);
+        return true;
+    case OP_SUB:
+        *out = (int64_t)((uint64_t)a - (uint64_t)b);
+        return true;
+    case OP_MUL:
+        *out = (int64_t)((uint64_t)a * (uint64_t)b);
+        return true;
     case OP_DIV:
         if (b == 0 || (a == INT64_MIN && b == -1))
             return false;
@@ -118,43 +197,75 @@ static bool int_binary(op_code op, bool c_like, int64_t a, int64_t b, int64_t *o
         if (!c_like && *out != 0 && (*out < 0) != (b < 0))
             *out += b;
         return true;
-    case OP_POW: return int_power(a, b, out);
-    case OP_MIN: *out = a < b ? a : b; return true;
-    case OP_MAX: *out = a > b ? a : b; return true;
-    case OP_AND: *out = a && b; return true;
-    case OP_OR: *out = a || b; return true;
-    case OP_XOR: *out = !a != !b; return true;
-    default: return false;
+    case OP_POW:
+        return int_power(a, b, out);
+    case OP_MIN:
+        *out = a < b ? a : b;
+        return true;
+    case OP_MAX:
+        *out = a > b ? a : b;
+        return true;
+    case OP_AND:
+        *out = a && b;
+        return true;
+    case OP_OR:
+        *out = a || b;
+        return true;
+    case OP_XOR:
+        *out = !a != !b;
+        return true;
+    default:
+        return false;
     }
 }
 
 static bool real_binary(op_code op, bool c_like, double a, double b, double *out)
 {
     switch (op) {
-    case OP_ADD: *out = a + b; return true;
-    case OP_SUB: *out = a - b; return true;
-    case OP_MUL: *out = a * b; return true;
-    case OP_DIV: *out = a / b; return true;
+    case OP_ADD:
+        *out = a + b;
+        return true;
+    case OP_SUB:
+        *out = a - b;
+        return true;
+    case OP_MUL:
+        *out = a * b;
+        return true;
+    case OP_DIV:
+        *out = a / b;
+        return true;
     case OP_MOD:
         *out = fmod(a, b);
         if (!c_like && *out != 0 && (*out < 0) != (b < 0))
             *out += b;
         return true;
-    case OP_POW: *out = pow(a, b); return true;
-    case OP_MIN: *out = a < b ? a : b; return true;
-    case OP_MAX: *out = a > b ? a : b; return true;
-    default: return false;
+    case OP_POW:
+        *out = pow(a, b);
+        return true;
+    case OP_MIN:
+        *out = a < b ? a : b;
+        return true;
+    case OP_MAX:
+        *out = a > b ? a : b;
+        return true;
+    default:
+        return false;
     }
 }
 
 static int64_t compare(op_code op, int order)
 {
     switch (op) {
-    case OP_EQUAL: return order == 0;
-    case OP_LESS: return order == -1;
-    case OP_LESS_EQUAL: return order == -1 || order == 0;
-    case OP_GREATER: return order == 1;
-    default: return order == 1 || order == 0;
+    case OP_EQUAL:
+        return order == 0;
+    case OP_LESS:
+        return order == -1;
+    case OP_LESS_EQUAL:
+        return order == -1 || order == 0;
+    case OP_GREATER:
+        return order == 1;
+    default:
+        return order == 1 || order == 0;
     }
 }
 
@@ -236,8 +347,9 @@ static bool one_element(const cim_cc_infer *x, const element_job *j, int64_t i)
         for (uint32_t k = 1; k < x->node->n_inputs; k++) { /* Min, Max, Sum take several */
             b = cim_cc_in(x, k);
             int64_t q = paired(j->out, b, i);
-            if (j->ints ? !a->ints || !b->ints || !int_binary(j->code, j->c_like, iv, b->ints[q], &iv)
-                        : !real_binary(j->code, j->c_like, rv, real_at(b, q), &rv))
+            if (j->ints
+                    ? !a->ints || !b->ints || !int_binary(j->code, j->c_like, iv, b->ints[q], &iv)
+                    : !real_binary(j->code, j->c_like, rv, real_at(b, q), &rv))
                 return false;
         }
     }
@@ -349,8 +461,7 @@ bool cim_cc_fold_reduce(cim_cc_infer *x)
         acc[index] = begun[index] ? reduce_step(x->node->type, acc[index], v) : v;
         begun[index] = true;
     }
-    double count = !strcmp(x->node->type, "ReduceMean")
-                       ? (double)(a->elements / out->elements) : 1;
+    double count = !strcmp(x->node->type, "ReduceMean") ? (double)(a->elements / out->elements) : 1;
     for (size_t i = 0; i < n; i++) {
         if (reals)
             reals[i] = round_to(out->dtype, acc[i] / count);

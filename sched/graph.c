@@ -57,8 +57,9 @@ static cim_status check_op(const cim_cc_graph *g, uint32_t i, cim_err *err)
         return broken(g, i, err, "its shape is larger than its output");
     if (xb && (op->matrix_rows < 1 || op->matrix_cols < 1 || op->groups < 1 || op->mvms < 1))
         return broken(g, i, err, "runs on crossbars without a matrix");
-    if (xb && (double)op->matrix_rows * (double)op->matrix_cols * (double)op->groups *
-                      (double)op->mvms != (double)op->macs)
+    if (xb &&
+        (double)op->matrix_rows * (double)op->matrix_cols * (double)op->groups * (double)op->mvms !=
+            (double)op->macs)
         return broken(g, i, err, "its MACs are not its matrix times its products");
     if (op->macs < 0 || op->weights < 0 || op->alu_add < 0 || op->alu_mul < 0 || op->alu_div < 0 ||
         op->alu_special < 0)

@@ -256,8 +256,8 @@ static cim_status tensor_fill(importer *im, const Onnx__TensorProto *p, uint32_t
         return external_place(im, p, t);
     if (!p->has_cim_file_offset)
         return tensor_values(im, p, t);
-    t->data = (cim_cc_data){.in_file = true, .offset = p->cim_file_offset,
-                            .size = p->cim_file_size};
+    t->data =
+        (cim_cc_data){.in_file = true, .offset = p->cim_file_offset, .size = p->cim_file_size};
     uint64_t need = (uint64_t)t->elements * cim_cc_dtype_size(t->dtype);
     if (t->data.size < need)
         return cim_err_set(im->err, CIM_E_INPUT, im->net->name,
@@ -273,13 +273,13 @@ static int attr_kind(const Onnx__AttributeProto *p)
     if (p->has_type && p->type != 0)
         return p->type;
     /* files older than the type field: by what is there */
-    return p->has_f      ? CIM_CC_ATTR_FLOAT
-           : p->has_i    ? CIM_CC_ATTR_INT
-           : p->has_s    ? CIM_CC_ATTR_STRING
-           : p->t        ? CIM_CC_ATTR_TENSOR
-           : p->has_g    ? CIM_CC_ATTR_GRAPH
-           : p->n_floats ? CIM_CC_ATTR_FLOATS
-           : p->n_ints   ? CIM_CC_ATTR_INTS
+    return p->has_f       ? CIM_CC_ATTR_FLOAT
+           : p->has_i     ? CIM_CC_ATTR_INT
+           : p->has_s     ? CIM_CC_ATTR_STRING
+           : p->t         ? CIM_CC_ATTR_TENSOR
+           : p->has_g     ? CIM_CC_ATTR_GRAPH
+           : p->n_floats  ? CIM_CC_ATTR_FLOATS
+           : p->n_ints    ? CIM_CC_ATTR_INTS
            : p->n_strings ? CIM_CC_ATTR_STRINGS
                           : CIM_CC_ATTR_INTS;
 }
@@ -387,8 +387,7 @@ static cim_status node_name(importer *im, const Onnx__NodeProto *p, uint32_t ind
     if (*given)
         snprintf(buf, sizeof buf, "%s", given);
     else
-        snprintf(buf, sizeof buf, "%s_%lu", p->op_type ? p->op_type : "node",
-                 (unsigned long)index);
+        snprintf(buf, sizeof buf, "%s_%lu", p->op_type ? p->op_type : "node", (unsigned long)index);
     node->name = cim_arena_strdup(&im->net->arena, buf);
     return node->name && node->type ? CIM_OK : cim_cc_net_nomem(im->net, im->err);
 }
@@ -509,8 +508,8 @@ static cim_status input_shape(importer *im, const Onnx__TypeProto *type, const c
                            "tensors are supported",
                            name);
     const Onnx__TensorTypeProto *tt = type ? type->tensor_type : NULL;
-    net->tensors[in->tensor].dtype = tt && tt->elem_type > 0 && tt->elem_type <= 16 ? tt->elem_type
-                                                                                   : 1;
+    net->tensors[in->tensor].dtype =
+        tt && tt->elem_type > 0 && tt->elem_type <= 16 ? tt->elem_type : 1;
     if (!tt || !tt->shape)
         return CIM_OK;
     if (tt->shape->n_dim > CIM_CC_MAX_RANK)
@@ -683,8 +682,9 @@ static cim_status model_read(importer *im, const Onnx__ModelProto *m)
         return cim_err_set(im->err, CIM_E_INPUT, name, "holds no graph: not an ONNX network");
     im->g = m->graph;
     if (im->g->n_sparse_initializer)
-        return cim_err_set(im->err, CIM_E_INPUT, name, "has sparse initialisers, which are not "
-                                                       "supported (store them dense)");
+        return cim_err_set(im->err, CIM_E_INPUT, name,
+                           "has sparse initialisers, which are not "
+                           "supported (store them dense)");
     CIM_TRY(model_versions(im, m));
     return graph_read(im, m);
 }
@@ -701,14 +701,15 @@ cim_status cim_cc_net_import(cim_cc_net *net, const void *bytes, size_t size, ci
     cim_arena_init(&im.scratch);
     cim_status s = cim_cc_onnx_scan(bytes, size, net->name, &scanned, err);
     if (s == CIM_OK) {
-        Onnx__ModelProto *m = onnx__model_proto__unpack(NULL, scanned.n,
-                                                        (const uint8_t *)cim_text_str(&scanned));
+        Onnx__ModelProto *m =
+            onnx__model_proto__unpack(NULL, scanned.n, (const uint8_t *)cim_text_str(&scanned));
         cim_text_clear(&scanned);
         if (m)
             s = model_read(&im, m);
         else
-            s = cim_err_set(err, CIM_E_INPUT, net->name, "is not an ONNX file or damaged: its "
-                                                         "protobuf structure is wrong");
+            s = cim_err_set(err, CIM_E_INPUT, net->name,
+                            "is not an ONNX file or damaged: its "
+                            "protobuf structure is wrong");
         if (m)
             onnx__model_proto__free_unpacked(m, NULL);
     }

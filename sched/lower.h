@@ -18,14 +18,14 @@ typedef struct cim_cc_lowering {
     cim_arena *ar;     /* the graph's */
     cim_arena scratch; /* of the lowering */
     cim_err *err;
-    bool *live;             /* per node: its result is needed and not constant */
-    uint32_t *uses;         /* per tensor: live consumers, network outputs included */
-    uint32_t *folded;       /* per node: the node a BatchNorm was folded into, or CIM_CC_INVALID */
-    cim_cc_op_id *op_of;    /* per node */
+    bool *live;              /* per node: its result is needed and not constant */
+    uint32_t *uses;          /* per tensor: live consumers, network outputs included */
+    uint32_t *folded;        /* per node: the node a BatchNorm was folded into, or CIM_CC_INVALID */
+    cim_cc_op_id *op_of;     /* per node */
     cim_cc_arrival *arrival; /* per tensor */
-    bool *nonneg;           /* per tensor: known to be >= 0 */
-    bool *counted;          /* per tensor: its parameters are counted */
-    int64_t images;         /* batch of the network */
+    bool *nonneg;            /* per tensor: known to be >= 0 */
+    bool *counted;           /* per tensor: its parameters are counted */
+    int64_t images;          /* batch of the network */
     uint32_t cap_edges;
 } cim_cc_lowering;
 

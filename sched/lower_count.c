@@ -196,10 +196,10 @@ static void count_einsum(const tally *t)
     int side = constant_side(x, 0, 1), s = side < 0 ? 1 : side;
     int64_t rows = 1, cols = 1, groups = 1, mvms = 1;
     for (int k = 0; k < e.n_labels; k++) {
-        int64_t *what = !in_out[k]                     ? &rows
-                        : in_op[0][k] && in_op[1][k]   ? &groups
-                        : in_op[s][k]                  ? &cols
-                                                       : &mvms;
+        int64_t *what = !in_out[k]                   ? &rows
+                        : in_op[0][k] && in_op[1][k] ? &groups
+                        : in_op[s][k]                ? &cols
+                                                     : &mvms;
         *what = times(t, *what, e.size[k]);
     }
     if (side >= 0)
@@ -402,28 +402,64 @@ void cim_cc_count(cim_cc_infer *x, cim_cc_op *op)
     }
     op->unit = CIM_CC_UNIT_DIGITAL;
     switch (d->work) {
-    case CIM_CC_WORK_MOVE: op->unit = CIM_CC_UNIT_NONE; break;
-    case CIM_CC_WORK_ELEMENT: alu(&t, out->elements, d->add, d->mul, d->div, d->special); break;
-    case CIM_CC_WORK_CONV: count_conv(&t); break;
-    case CIM_CC_WORK_CONV_TRANSPOSE: count_conv_transpose(&t); break;
-    case CIM_CC_WORK_GEMM: count_gemm(&t); break;
-    case CIM_CC_WORK_MATMUL: count_matmul(&t); break;
-    case CIM_CC_WORK_EINSUM: count_einsum(&t); break;
-    case CIM_CC_WORK_VARIADIC: count_variadic(&t); break;
-    case CIM_CC_WORK_POW: count_pow(&t); break;
+    case CIM_CC_WORK_MOVE:
+        op->unit = CIM_CC_UNIT_NONE;
+        break;
+    case CIM_CC_WORK_ELEMENT:
+        alu(&t, out->elements, d->add, d->mul, d->div, d->special);
+        break;
+    case CIM_CC_WORK_CONV:
+        count_conv(&t);
+        break;
+    case CIM_CC_WORK_CONV_TRANSPOSE:
+        count_conv_transpose(&t);
+        break;
+    case CIM_CC_WORK_GEMM:
+        count_gemm(&t);
+        break;
+    case CIM_CC_WORK_MATMUL:
+        count_matmul(&t);
+        break;
+    case CIM_CC_WORK_EINSUM:
+        count_einsum(&t);
+        break;
+    case CIM_CC_WORK_VARIADIC:
+        count_variadic(&t);
+        break;
+    case CIM_CC_WORK_POW:
+        count_pow(&t);
+        break;
     case CIM_CC_WORK_POOL:
-    case CIM_CC_WORK_GLOBAL_POOL: count_pool(&t); break;
-    case CIM_CC_WORK_REDUCE: count_reduce(&t); break;
-    case CIM_CC_WORK_SOFTMAX: count_softmax(&t); break;
-    case CIM_CC_WORK_NORM: count_norm(&t); break;
-    case CIM_CC_WORK_LRN: count_lrn(&t); break;
+    case CIM_CC_WORK_GLOBAL_POOL:
+        count_pool(&t);
+        break;
+    case CIM_CC_WORK_REDUCE:
+        count_reduce(&t);
+        break;
+    case CIM_CC_WORK_SOFTMAX:
+        count_softmax(&t);
+        break;
+    case CIM_CC_WORK_NORM:
+        count_norm(&t);
+        break;
+    case CIM_CC_WORK_LRN:
+        count_lrn(&t);
+        break;
     case CIM_CC_WORK_RESIZE:
         op->unit = CIM_CC_UNIT_NONE;
         count_resize(&t);
         break;
-    case CIM_CC_WORK_TOPK: count_topk(&t); break;
-    case CIM_CC_WORK_SCAN: alu(&t, out->elements, 1, 0, 0, 0); break;
-    case CIM_CC_WORK_ROI: count_roi(&t); break;
-    case CIM_CC_WORK_QUANTIZE_DYNAMIC: alu(&t, out->elements, 3, 0, 1, 0); break;
+    case CIM_CC_WORK_TOPK:
+        count_topk(&t);
+        break;
+    case CIM_CC_WORK_SCAN:
+        alu(&t, out->elements, 1, 0, 0, 0);
+        break;
+    case CIM_CC_WORK_ROI:
+        count_roi(&t);
+        break;
+    case CIM_CC_WORK_QUANTIZE_DYNAMIC:
+        alu(&t, out->elements, 3, 0, 1, 0);
+        break;
     }
 }

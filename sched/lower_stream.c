@@ -10,8 +10,8 @@
 #include <string.h>
 
 typedef struct link {
-    int to;    /* dimension of the output; -1: none */
-    bool full; /* the output streams along `to`, but needs all of the input */
+    int to;     /* dimension of the output; -1: none */
+    bool full;  /* the output streams along `to`, but needs all of the input */
     bool point; /* no dimension, but only input slices up to `offset` are needed */
     int64_t num, den, offset;
 } link;
@@ -120,7 +120,7 @@ static link link_matmul(const flow *f, int dim)
                              : dim + f->out->rank - (a->rank > 1 ? rank : rank - 1);
     }
     return to >= 0 && to < f->out->rank && f->in->dims[dim] == f->out->dims[to] ? one_to_one(to)
-                                                                               : NO_LINK;
+                                                                                : NO_LINK;
 }
 
 static link link_einsum(const flow *f, int dim)
@@ -196,8 +196,8 @@ static int reshape_batch(const flow *f, bool *minor)
     }
     if (first == b)
         return f->out->dims[o] % images == 0 ? o : -1;
-    *minor = first == a && first_real(f->in, a + 1, g.in1) == b &&
-             f->out->dims[o] == merged * images;
+    *minor =
+        first == a && first_real(f->in, a + 1, g.in1) == b && f->out->dims[o] == merged * images;
     return *minor ? o : -1;
 }
 
@@ -373,24 +373,39 @@ static link link_of(const flow *f, int dim)
     if (!is_data(f))
         return NO_LINK;
     switch (f->x->node->def->flow) {
-    case CIM_CC_FLOW_ELEMENT: return link_element(f, dim);
+    case CIM_CC_FLOW_ELEMENT:
+        return link_element(f, dim);
     case CIM_CC_FLOW_WINDOW:
-    case CIM_CC_FLOW_WINDOW_TRANSPOSE: return link_window(f, dim);
+    case CIM_CC_FLOW_WINDOW_TRANSPOSE:
+        return link_window(f, dim);
     case CIM_CC_FLOW_PRODUCT:
         return f->x->node->def->work == CIM_CC_WORK_GEMM ? link_gemm(f, dim) : link_matmul(f, dim);
-    case CIM_CC_FLOW_EINSUM: return link_einsum(f, dim);
-    case CIM_CC_FLOW_RESHAPE: return link_reshape(f, dim);
-    case CIM_CC_FLOW_TRANSPOSE: return link_transpose(f, dim);
-    case CIM_CC_FLOW_CONCAT: return link_concat(f, dim);
-    case CIM_CC_FLOW_SPLIT: return one_to_one(dim);
-    case CIM_CC_FLOW_SLICE: return link_slice(f, dim);
-    case CIM_CC_FLOW_PAD: return link_pad(f, dim);
-    case CIM_CC_FLOW_GATHER: return link_gather(f, dim);
-    case CIM_CC_FLOW_REDUCE: return link_reduce(f, dim);
-    case CIM_CC_FLOW_AXIS: return link_axis(f, dim);
-    case CIM_CC_FLOW_SCALE: return link_scale(f, dim);
-    case CIM_CC_FLOW_SCATTER: return one_to_one(dim);
-    case CIM_CC_FLOW_FULL: break;
+    case CIM_CC_FLOW_EINSUM:
+        return link_einsum(f, dim);
+    case CIM_CC_FLOW_RESHAPE:
+        return link_reshape(f, dim);
+    case CIM_CC_FLOW_TRANSPOSE:
+        return link_transpose(f, dim);
+    case CIM_CC_FLOW_CONCAT:
+        return link_concat(f, dim);
+    case CIM_CC_FLOW_SPLIT:
+        return one_to_one(dim);
+    case CIM_CC_FLOW_SLICE:
+        return link_slice(f, dim);
+    case CIM_CC_FLOW_PAD:
+        return link_pad(f, dim);
+    case CIM_CC_FLOW_GATHER:
+        return link_gather(f, dim);
+    case CIM_CC_FLOW_REDUCE:
+        return link_reduce(f, dim);
+    case CIM_CC_FLOW_AXIS:
+        return link_axis(f, dim);
+    case CIM_CC_FLOW_SCALE:
+        return link_scale(f, dim);
+    case CIM_CC_FLOW_SCATTER:
+        return one_to_one(dim);
+    case CIM_CC_FLOW_FULL:
+        break;
     }
     return NO_LINK;
 }
@@ -402,8 +417,13 @@ static bool flow_begin(cim_cc_lowering *l, cim_cc_infer *x, uint32_t slot, flow 
     const cim_cc_net_tensor *t = cim_cc_activation(x, slot);
     if (!t)
         return false;
-    *f = (flow){.l = l, .x = x, .in = t, .out = cim_cc_out_at(x, 0), .slot = slot,
-                .tensor = x->node->inputs[slot], .from = l->arrival[x->node->inputs[slot]]};
+    *f = (flow){.l = l,
+                .x = x,
+                .in = t,
+                .out = cim_cc_out_at(x, 0),
+                .slot = slot,
+                .tensor = x->node->inputs[slot],
+                .from = l->arrival[x->node->inputs[slot]]};
     return true;
 }
 

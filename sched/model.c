@@ -16,7 +16,8 @@ static const struct {
     const char *name, *line;
 } builtins[] = {
     {"vgg7", "VGG-7 for CIFAR-10, 32x32: 2x128C3-MP-2x256C3-MP-2x512C3-MP-1024FC-10"},
-    {"vgg8", "VGG-8 of NeuroSim for CIFAR-10, 32x32: the layers of vgg7 without normalisation and biases"},
+    {"vgg8",
+     "VGG-8 of NeuroSim for CIFAR-10, 32x32: the layers of vgg7 without normalisation and biases"},
     {"vgg16", "VGG-16 for ImageNet, 224x224 (torchvision)"},
     {"resnet18", "ResNet-18 for ImageNet, 224x224 (torchvision)"},
     {"resnet34", "ResNet-34 for ImageNet, 224x224 (torchvision)"},
@@ -111,7 +112,7 @@ static cim_status load_file(const char *path, const cim_cc_model_options *option
                             cim_cc_model **out, cim_err *err)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block */
     if (fd < 0)
         return cim_err_set(err, CIM_E_INPUT, path, "cannot be opened: %s", strerror(errno));
     cim_status s;
@@ -142,10 +143,11 @@ static cim_status unknown_name(const char *name, cim_err *err)
     for (size_t i = 0; i < N_BUILTINS; i++)
         words[i] = builtins[i].name;
     const char *near = cim_text_nearest(name, words, N_BUILTINS);
-    return cim_err_set(err, CIM_E_INPUT, name,
-                       "is neither a built-in network%s%s%s nor a file (cimdse model list shows the "
-                       "built-in ones)",
-                       near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    return cim_err_set(
+        err, CIM_E_INPUT, name,
+        "is neither a built-in network%s%s%s nor a file (cimdse model list shows the "
+        "built-in ones)",
+        near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
 cim_status cim_cc_model_load(const char *name_or_path, const cim_cc_model_options *options,

@@ -188,9 +188,9 @@ static void table_row(const cim_cc_graph *g, uint32_t i, cim_text *out)
         matrix[n] = '\0';
     }
     cim_text_clear(&m);
-    cim_text_addf(out, "%4u  %-36s  %-22s  %-8s  %-18s  %9s  %9s  %-16s", i,
-                  name_end(op->name, 36), op->type, cim_cc_unit_words[op->unit],
-                  shape_text(op, shape, sizeof shape), count_text(op->macs, macs, sizeof macs),
+    cim_text_addf(out, "%4u  %-36s  %-22s  %-8s  %-18s  %9s  %9s  %-16s", i, name_end(op->name, 36),
+                  op->type, cim_cc_unit_words[op->unit], shape_text(op, shape, sizeof shape),
+                  count_text(op->macs, macs, sizeof macs),
                   count_text(op->weights, weights, sizeof weights), matrix);
     if (op->unit == CIM_CC_UNIT_CROSSBAR)
         cim_text_addf(out, "  %lld", (long long)op->mvms);
@@ -223,9 +223,16 @@ void cim_cc_model_write_text(const cim_cc_model *model, cim_text *out)
     cim_text_addf(out, "\nparameters %lld (%s), %s of crossbar matrix cells\n",
                   (long long)g->weights, count_text(g->weights, weights, sizeof weights),
                   count_text(t.cells, cells, sizeof cells));
-    cim_text_add(out, "not counted: MACs of normalisation, pooling and elementwise operators; running "
-                      "statistics of BatchNorm,\nshapes, indices and other constants that are not "
-                      "trained; tied weights count once\n");
-    if (model->net->notes.n > 0)
-        cim_text_addf(out, "note: %s", cim_text_str(&model->net->notes));
+    cim_text_add(out,
+                 "not counted: MACs of normalisation, pooling and elementwise operators; running "
+                 "statistics of BatchNorm,\nshapes, indices and other constants that are not "
+                 "trained; tied weights count once\n");
+    for (const char *s = cim_text_str(&model->net->notes); *s;) {
+        const char *end = strchr(s, '\n');
+        size_t n = end ? (size_t)(end - s) : strlen(s);
+        cim_text_add(out, "note: ");
+        cim_text_add_n(out, s, n);
+        cim_text_add(out, "\n");
+        s += n + (end ? 1 : 0);
+    }
 }

@@ -18,10 +18,10 @@
 /* Bounds that keep any input's cost finite. The largest published networks stay far below. */
 enum {
     CIM_CC_NET_MAX_NODES = 1 << 18,
-    CIM_CC_NET_MAX_FIELDS = 1 << 22,   /* protobuf fields kept from one file */
-    CIM_CC_NET_MAX_NAME = 1024,        /* longer names are damage, not names */
-    CIM_CC_FOLD_MAX = 1 << 16,         /* elements of a tensor whose values are computed */
-    CIM_CC_FOLD_BUDGET = 1 << 23       /* elements of all of them together */
+    CIM_CC_NET_MAX_FIELDS = 1 << 22, /* protobuf fields kept from one file */
+    CIM_CC_NET_MAX_NAME = 1024,      /* longer names are damage, not names */
+    CIM_CC_FOLD_MAX = 1 << 16,       /* elements of a tensor whose values are computed */
+    CIM_CC_FOLD_BUDGET = 1 << 23     /* elements of all of them together */
 };
 #define CIM_CC_NET_MAX_FILE INT64_C(0x7fffffff) /* protobuf's limit on one message */
 #define CIM_CC_MAX_ELEMENTS (INT64_C(1) << 40)  /* of one tensor */
@@ -93,9 +93,9 @@ typedef struct cim_cc_net_attr {
     cim_cc_attr_kind kind;
     double f;
     int64_t i;
-    const char *s;      /* NUL-terminated copy */
-    uint32_t tensor;    /* CIM_CC_ATTR_TENSOR: an unnamed tensor of the net */
-    size_t n;           /* of floats, ints or strings */
+    const char *s;   /* NUL-terminated copy */
+    uint32_t tensor; /* CIM_CC_ATTR_TENSOR: an unnamed tensor of the net */
+    size_t n;        /* of floats, ints or strings */
     const double *floats;
     const int64_t *ints;
 } cim_cc_net_attr;
@@ -106,7 +106,7 @@ typedef struct cim_cc_net_node {
     const char *name; /* unique */
     const char *type; /* ONNX operator type */
     const struct cim_cc_net_def *def;
-    int64_t opset; /* version of its domain */
+    int64_t opset;              /* version of its domain */
     uint32_t *inputs, *outputs; /* tensors; CIM_CC_INVALID: omitted */
     uint32_t n_inputs, n_outputs;
     cim_cc_net_attr *attrs;
@@ -180,7 +180,7 @@ CIM_MUST_CHECK cim_status cim_cc_net_bind(cim_cc_net *net, const cim_cc_model_op
 /** Infer every shape and fold every constant. Needs: sorted and bound. */
 CIM_MUST_CHECK cim_status cim_cc_net_infer(cim_cc_net *net, cim_err *err);
 /** The compiler's graph. @param[out] graph lives in `ar` */
-CIM_MUST_CHECK cim_status cim_cc_net_lower(cim_cc_net *net, cim_arena *ar,
-                                           cim_cc_graph *graph, cim_err *err);
+CIM_MUST_CHECK cim_status cim_cc_net_lower(cim_cc_net *net, cim_arena *ar, cim_cc_graph *graph,
+                                           cim_err *err);
 
 #endif

@@ -329,8 +329,8 @@ enum { N_DEFS = sizeof defs / sizeof *defs };
 
 static const char data_dependent[] =
     "the shape of its result depends on the data; only static networks are supported";
-static const char control_flow[] =
-    "control flow is not supported; export the network with its branches decided and loops unrolled";
+static const char control_flow[] = "control flow is not supported; export the network with its "
+                                   "branches decided and loops unrolled";
 static const char sequences[] = "sequences are not tensors; export the network without them";
 static const char recurrent[] =
     "recurrent operators are not supported unless unrolled over time into Gemm and elementwise "

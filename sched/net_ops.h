@@ -35,7 +35,7 @@ typedef enum cim_cc_work {
     CIM_CC_WORK_LRN,
     CIM_CC_WORK_RESIZE,
     CIM_CC_WORK_TOPK,
-    CIM_CC_WORK_SCAN,     /* one addition per element */
+    CIM_CC_WORK_SCAN, /* one addition per element */
     CIM_CC_WORK_ROI,
     CIM_CC_WORK_QUANTIZE_DYNAMIC
 } cim_cc_work;
@@ -56,19 +56,19 @@ typedef enum cim_cc_flow {
     CIM_CC_FLOW_PAD,
     CIM_CC_FLOW_GATHER,
     CIM_CC_FLOW_REDUCE,
-    CIM_CC_FLOW_AXIS,    /* needs whole lines along its axes, otherwise one to one */
-    CIM_CC_FLOW_SCALE,   /* same rank, other sizes: resize, tile, depth to space */
-    CIM_CC_FLOW_SCATTER  /* first input one to one, the others in full */
+    CIM_CC_FLOW_AXIS,   /* needs whole lines along its axes, otherwise one to one */
+    CIM_CC_FLOW_SCALE,  /* same rank, other sizes: resize, tile, depth to space */
+    CIM_CC_FLOW_SCATTER /* first input one to one, the others in full */
 } cim_cc_flow;
 
 /** When the output is known to be >= 0 (lower_sign.c). */
 typedef enum cim_cc_sign {
     CIM_CC_SIGN_ANY,
-    CIM_CC_SIGN_NEVER,  /* never negative */
-    CIM_CC_SIGN_FIRST,  /* when the first input is not */
-    CIM_CC_SIGN_ALL,    /* when no input is */
-    CIM_CC_SIGN_SOME,   /* when one input is not (Max) */
-    CIM_CC_SIGN_DATA2,  /* second and third input (Where) */
+    CIM_CC_SIGN_NEVER, /* never negative */
+    CIM_CC_SIGN_FIRST, /* when the first input is not */
+    CIM_CC_SIGN_ALL,   /* when no input is */
+    CIM_CC_SIGN_SOME,  /* when one input is not (Max) */
+    CIM_CC_SIGN_DATA2, /* second and third input (Where) */
     CIM_CC_SIGN_CLIP,
     CIM_CC_SIGN_SQUARE, /* Mul of a tensor by itself; else as ALL */
     CIM_CC_SIGN_POW,

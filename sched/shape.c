@@ -106,27 +106,28 @@ static cim_status bind_option(cim_cc_net *net, const char *option, cim_err *err)
     else if (net->n_inputs == 1)
         in = &net->inputs[0];
     if (!in && !eq)
-        return cim_err_set(err, CIM_E_INPUT, net->name,
-                           "has %u inputs: write --input NAME=%.60s", net->n_inputs, option);
+        return cim_err_set(err, CIM_E_INPUT, net->name, "has %u inputs: write --input NAME=%.60s",
+                           net->n_inputs, option);
     if (!in)
         return unknown_input(net, option, (size_t)(eq - option), err);
     const char *name = net->tensors[in->tensor].name;
     int rank = shape_parse(shape, dims);
     if (rank < 0)
-        return cim_err_set(err, CIM_E_INPUT, net->name,
-                           "--input %.80s: '%.60s' is not a shape like 1x3x224x224 (1 to %d positive "
-                           "sizes)",
-                           name, shape, CIM_CC_MAX_RANK);
+        return cim_err_set(
+            err, CIM_E_INPUT, net->name,
+            "--input %.80s: '%.60s' is not a shape like 1x3x224x224 (1 to %d positive "
+            "sizes)",
+            name, shape, CIM_CC_MAX_RANK);
     if (in->rank >= 0 && in->rank != rank)
         return cim_err_set(err, CIM_E_INPUT, net->name,
                            "--input %.80s: %d sizes given, the input has %d dimensions", name, rank,
                            in->rank);
     for (int i = 0; i < rank; i++) {
         if (in->rank >= 0 && in->dims[i] > 0 && in->dims[i] != dims[i])
-            return cim_err_set(err, CIM_E_INPUT, net->name,
-                               "--input %.80s: %.60s contradicts the shape in the file, %s (-1: free)",
-                               name, shape,
-                               cim_cc_shape_text(in->rank, in->dims, was, sizeof was));
+            return cim_err_set(
+                err, CIM_E_INPUT, net->name,
+                "--input %.80s: %.60s contradicts the shape in the file, %s (-1: free)", name,
+                shape, cim_cc_shape_text(in->rank, in->dims, was, sizeof was));
     }
     memcpy(in->dims, dims, sizeof dims);
     in->rank = rank;
@@ -180,11 +181,12 @@ static cim_status bind_default(cim_cc_net *net, cim_cc_net_input *in, int k, int
     }
     if (size < 0) {
         char was[160];
-        return cim_err_set(err, CIM_E_INPUT, net->name,
-                           "input '%.80s' has the dynamic dimension %d%s%.40s%s (shape %s, -1: free); "
-                           "bind it with --input %.80s=SIZExSIZEx...",
-                           name, k, param ? " ('" : "", param ? param : "", param ? "')" : "",
-                           cim_cc_shape_text(in->rank, in->dims, was, sizeof was), name);
+        return cim_err_set(
+            err, CIM_E_INPUT, net->name,
+            "input '%.80s' has the dynamic dimension %d%s%.40s%s (shape %s, -1: free); "
+            "bind it with --input %.80s=SIZExSIZEx...",
+            name, k, param ? " ('" : "", param ? param : "", param ? "')" : "",
+            cim_cc_shape_text(in->rank, in->dims, was, sizeof was), name);
     }
     in->dims[k] = size;
     return param ? spread(net, param, size) : CIM_OK;
@@ -195,11 +197,12 @@ static cim_status check_limits(const cim_cc_net *net, const cim_cc_net_input *in
     for (int k = 0; k < in->rank; k++) {
         int64_t most = in->params[k] ? meta_default(net, "maximum", in->params[k]) : -1;
         if (most > 0 && in->dims[k] > most)
-            return cim_err_set(err, CIM_E_INPUT, net->name,
-                               "input '%.80s': dimension '%.60s' is %lld, the network has positions "
-                               "for at most %lld",
-                               net->tensors[in->tensor].name, in->params[k],
-                               (long long)in->dims[k], (long long)most);
+            return cim_err_set(
+                err, CIM_E_INPUT, net->name,
+                "input '%.80s': dimension '%.60s' is %lld, the network has positions "
+                "for at most %lld",
+                net->tensors[in->tensor].name, in->params[k], (long long)in->dims[k],
+                (long long)most);
     }
     return CIM_OK;
 }
@@ -284,8 +287,8 @@ bool cim_cc_attr_has(const cim_cc_infer *x, const char *name)
 
 static const cim_cc_net_attr *attr_of(cim_cc_infer *x, const char *name, cim_cc_attr_kind kind)
 {
-    static const char *const words[] = {"nothing", "a float",  "an integer", "a string", "a tensor",
-                                        "a graph", "floats", "integers", "strings"};
+    static const char *const words[] = {"nothing", "a float", "an integer", "a string", "a tensor",
+                                        "a graph", "floats",  "integers",   "strings"};
     const cim_cc_net_attr *a = cim_cc_attr(x->node, name);
     if (a && a->kind != kind) {
         cim_cc_fail(x, "attribute '%s' is %s, %s needed", name,
@@ -337,11 +340,11 @@ const int64_t *cim_cc_in_ints(cim_cc_infer *x, uint32_t i, const char *what, siz
     if (!t)
         return NULL;
     if (!t->ints) {
-        cim_cc_fail(x,
-                    "%s ('%.80s') %s; only networks whose shapes do not depend on data are supported",
-                    what, t->name,
-                    t->constant ? "is not known: its values are not in the file or not integers"
-                                : "is computed from the network's input");
+        cim_cc_fail(
+            x, "%s ('%.80s') %s; only networks whose shapes do not depend on data are supported",
+            what, t->name,
+            t->constant ? "is not known: its values are not in the file or not integers"
+                        : "is computed from the network's input");
         return NULL;
     }
     *n = (size_t)t->elements;

@@ -90,8 +90,10 @@ void cim_cc_infer_range(cim_cc_infer *x)
     for (uint32_t i = 0; i < 3; i++) {
         const cim_cc_net_tensor *t = cim_cc_in(x, i);
         if (t->elements != 1 || (!t->ints && !t->reals)) {
-            cim_cc_fail(x, "input %u is not a known number; only networks whose shapes do not "
-                           "depend on data are supported", i);
+            cim_cc_fail(x,
+                        "input %u is not a known number; only networks whose shapes do not "
+                        "depend on data are supported",
+                        i);
             return;
         }
         v[i] = t->ints ? (double)t->ints[0] : t->reals[0];
@@ -157,8 +159,10 @@ static bool scales_of(cim_cc_infer *x, uint32_t i, int count, double *out)
     if (!t || t->elements == 0)
         return false;
     if (!t->reals && !t->ints) {
-        cim_cc_fail(x, "its scales ('%.80s') are not known; only networks whose shapes do not depend "
-                       "on data are supported", t->name);
+        cim_cc_fail(x,
+                    "its scales ('%.80s') are not known; only networks whose shapes do not depend "
+                    "on data are supported",
+                    t->name);
         return false;
     }
     if (t->elements != count) {
@@ -175,8 +179,8 @@ static void scaled(cim_cc_infer *x, int n, const int *axes, const double *scale,
     for (int i = 0; i < n && x->status == CIM_OK; i++) {
         double size = floor((double)dims[axes[i]] * scale[i]);
         if (!(size >= 1 && size <= (double)CIM_CC_MAX_ELEMENTS))
-            cim_cc_fail(x, "scales dimension %d, of %lld, by %g", axes[i],
-                        (long long)dims[axes[i]], scale[i]);
+            cim_cc_fail(x, "scales dimension %d, of %lld, by %g", axes[i], (long long)dims[axes[i]],
+                        scale[i]);
         else
             dims[axes[i]] = (int64_t)size;
     }

@@ -240,12 +240,12 @@ bool cim_cc_slice_of(cim_cc_infer *x, cim_cc_slice *s)
         s->step[i] = 1;
         s->count[i] = a->dims[i];
     }
-    const int64_t *starts = attrs ? cim_cc_attr_ints(x, "starts", &n)
-                                  : cim_cc_in_ints(x, 1, "the start", &n);
-    const int64_t *ends = attrs ? cim_cc_attr_ints(x, "ends", &n_end)
-                                : cim_cc_in_ints(x, 2, "the end", &n_end);
-    const int64_t *axes = attrs ? cim_cc_attr_ints(x, "axes", &n_axes)
-                                : cim_cc_in_ints(x, 3, "the axes", &n_axes);
+    const int64_t *starts =
+        attrs ? cim_cc_attr_ints(x, "starts", &n) : cim_cc_in_ints(x, 1, "the start", &n);
+    const int64_t *ends =
+        attrs ? cim_cc_attr_ints(x, "ends", &n_end) : cim_cc_in_ints(x, 2, "the end", &n_end);
+    const int64_t *axes =
+        attrs ? cim_cc_attr_ints(x, "axes", &n_axes) : cim_cc_in_ints(x, 3, "the axes", &n_axes);
     const int64_t *steps = attrs ? NULL : cim_cc_in_ints(x, 4, "the steps", &n_steps);
     if (x->status != CIM_OK)
         return false;
@@ -275,8 +275,8 @@ bool cim_cc_pads_of(cim_cc_infer *x, int64_t begin[CIM_CC_MAX_RANK], int64_t end
     const cim_cc_net_tensor *a = cim_cc_in(x, 0);
     size_t n = 0, n_axes = 0;
     bool attrs = x->node->opset < 11;
-    const int64_t *pads = attrs ? cim_cc_attr_ints(x, "pads", &n)
-                                : cim_cc_in_ints(x, 1, "the padding", &n);
+    const int64_t *pads =
+        attrs ? cim_cc_attr_ints(x, "pads", &n) : cim_cc_in_ints(x, 1, "the padding", &n);
     const int64_t *axes = attrs ? NULL : cim_cc_in_ints(x, 3, "the axes", &n_axes);
     memset(begin, 0, CIM_CC_MAX_RANK * sizeof *begin);
     memset(end, 0, CIM_CC_MAX_RANK * sizeof *end);

@@ -70,9 +70,9 @@ void cim_cc_infer_matmul(cim_cc_infer *x)
 typedef struct einsum_parser {
     cim_cc_infer *x;
     cim_cc_einsum *e;
-    int id[128];       /* label of a letter, -1 when new */
+    int id[128];               /* label of a letter, -1 when new */
     int dots[CIM_CC_MAX_RANK]; /* labels of "...", right-aligned */
-    int n_dots;        /* most dimensions an ellipsis stands for */
+    int n_dots;                /* most dimensions an ellipsis stands for */
 } einsum_parser;
 
 static int new_label(einsum_parser *p)

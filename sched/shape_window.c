@@ -120,8 +120,8 @@ static void transposed_sizes(cim_cc_infer *x, cim_cc_window *w, const char *auto
 
 static void kernel_of(cim_cc_infer *x, cim_cc_window *w)
 {
-    const cim_cc_net_tensor *weights = is_conv(x->node->def)
-                                           ? cim_cc_in(x, weight_index(x->node)) : NULL;
+    const cim_cc_net_tensor *weights =
+        is_conv(x->node->def) ? cim_cc_in(x, weight_index(x->node)) : NULL;
     spatial_ints(x, "kernel_shape", w->n, 1, 0, w->kernel);
     if (x->status != CIM_OK)
         return;
@@ -166,8 +166,10 @@ bool cim_cc_window_of(cim_cc_infer *x, cim_cc_window *w)
         return false;
     bool same = !strcmp(auto_pad, "SAME_UPPER") || !strcmp(auto_pad, "SAME_LOWER");
     if (!same && strcmp(auto_pad, "NOTSET") != 0 && strcmp(auto_pad, "VALID") != 0 && *auto_pad)
-        cim_cc_fail(x, "attribute 'auto_pad' is '%.40s', NOTSET, VALID, SAME_UPPER or SAME_LOWER "
-                       "is needed", auto_pad);
+        cim_cc_fail(x,
+                    "attribute 'auto_pad' is '%.40s', NOTSET, VALID, SAME_UPPER or SAME_LOWER "
+                    "is needed",
+                    auto_pad);
     if (x->node->def->work == CIM_CC_WORK_CONV_TRANSPOSE) {
         transposed_sizes(x, w, auto_pad);
         return x->status == CIM_OK;
@@ -224,7 +226,8 @@ void cim_cc_infer_conv(cim_cc_infer *x)
         cim_cc_fail(x, "%lld output channels cannot be split into %lld groups",
                     (long long)k->dims[0], (long long)w.group);
     else if (a->dims[1] % w.group != 0 || a->dims[1] / w.group != k->dims[1])
-        cim_cc_fail(x, "the input has %lld channels, the weights expect %lld in each of %lld groups",
+        cim_cc_fail(x,
+                    "the input has %lld channels, the weights expect %lld in each of %lld groups",
                     (long long)a->dims[1], (long long)k->dims[1], (long long)w.group);
     else
         check_bias(x, k->dims[0]);

@@ -152,8 +152,10 @@ class Gpt2(nn.Module):
         return torch.matmul(self.norm(x), self.token.weight.t())
 
 
-def image(size):
-    return (torch.zeros(1, 3, size, size),), ["input"], {"input": {0: "batch"}}
+def image(size, free=False):
+    """free: any height and width, where the network pools over all positions at its end"""
+    axes = {0: "batch", 2: "height", 3: "width"} if free else {0: "batch"}
+    return (torch.zeros(1, 3, size, size),), ["input"], {"input": axes}
 
 
 def tokens(names):
@@ -172,8 +174,11 @@ MODELS = {
     "bert_base": (Bert, tokens(BERT_INPUTS), {"sequence": (128, 512)}),
     "gpt2": (Gpt2, tokens(["input_ids"]), {"sequence": (128, 1024)}),
 }
-for _name in ("vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2", "vit_b_16"):
+for _name in ("vgg16", "vit_b_16"):
     MODELS[_name] = (torchvision_model(_name), image(224), {})
+for _name in ("resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2"):
+    MODELS[_name] = (torchvision_model(_name), image(224, True),
+                     {"height": (224, None), "width": (224, None)})
 
 
 def distinct(model):
@@ -251,6 +256,8 @@ def make(name, folder):
     proto.graph.name = name
     for dim, (default, most) in dimensions.items():
         for key, value in (("dimension", default), ("maximum", most)):
+            if value is None:
+                continue
             entry = proto.metadata_props.add()
             entry.key, entry.value = "cimdse.%s.%s" % (key, dim), str(value)
     path = os.path.join(folder, name + ".onnx")

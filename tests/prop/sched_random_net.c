@@ -49,15 +49,22 @@ static void list(char *buf, size_t size, cim_rng *rng, const char *open, const c
 
 static void attributes(char *buf, size_t size, cim_rng *rng)
 {
-    static const char *const lists[] = {"kernel_shape", "strides", "pads", "dilations", "axes",
-                                        "perm", "split", "output_padding", "starts", "ends"};
-    static const char *const ints[] = {"axis", "group", "keepdims", "transA", "transB", "to",
-                                       "ceil_mode", "blocksize", "allowzero", "batch_dims", "size",
-                                       "num_groups", "upper", "noop_with_empty_axes", "start"};
-    static const char *const words[] = {"auto_pad='SAME_UPPER'", "auto_pad='VALID'",
-                                        "mode='linear'", "mode='cubic'", "mode='reflect'",
-                                        "equation='ij,jk->ik'", "equation='bij,bkj->bik'",
-                                        "equation='...ij,jk'", "equation='ii->i'", "alpha=0.5"};
+    static const char *const lists[] = {"kernel_shape", "strides", "pads",  "dilations",
+                                        "axes",         "perm",    "split", "output_padding",
+                                        "starts",       "ends"};
+    static const char *const ints[] = {"axis",      "group",
+                                       "keepdims",  "transA",
+                                       "transB",    "to",
+                                       "ceil_mode", "blocksize",
+                                       "allowzero", "batch_dims",
+                                       "size",      "num_groups",
+                                       "upper",     "noop_with_empty_axes",
+                                       "start"};
+    static const char *const words[] = {"auto_pad='SAME_UPPER'",   "auto_pad='VALID'",
+                                        "mode='linear'",           "mode='cubic'",
+                                        "mode='reflect'",          "equation='ij,jk->ik'",
+                                        "equation='bij,bkj->bik'", "equation='...ij,jk'",
+                                        "equation='ii->i'",        "alpha=0.5"};
     size_t n = 0;
     buf[0] = '\0';
     for (uint64_t k = cim_rng_below(rng, 4); k > 0; k--) {
@@ -83,8 +90,8 @@ static void attributes(char *buf, size_t size, cim_rng *rng)
 static void stored(ob *b, pool *p, cim_rng *rng)
 {
     char name[16], values[128];
-    static const char *const shapes[] = {"4,2,3,3", "4,4,1,1", "4", "2,4", "4,4", "1", "",
-                                         "8,4,3", "3,1", "4,8,8"};
+    static const char *const shapes[] = {"4,2,3,3", "4,4,1,1", "4",     "2,4", "4,4",
+                                         "1",       "",        "8,4,3", "3,1", "4,8,8"};
     for (int i = 0; i < 8; i++) {
         snprintf(name, sizeof name, "w%d", i);
         ob_weight(b, name, shapes[cim_rng_below(rng, 10)]);
@@ -103,7 +110,8 @@ static void random_node(ob *b, pool *p, cim_rng *rng, int index)
     const cim_cc_net_def *d = cim_cc_net_def_at((size_t)cim_rng_below(rng, n_defs));
     char inputs[256] = "", outputs[64], attrs[512], name[16];
     uint32_t most = cim_cc_net_def_max_inputs(d) > 5 ? 5 : cim_cc_net_def_max_inputs(d);
-    uint32_t count = d->min_in + (uint32_t)cim_rng_below(rng, (most > d->min_in ? most - d->min_in : 0) + 1);
+    uint32_t count =
+        d->min_in + (uint32_t)cim_rng_below(rng, (most > d->min_in ? most - d->min_in : 0) + 1);
     size_t n = 0;
     for (uint32_t k = 0; k < count; k++)
         n += (size_t)snprintf(inputs + n, sizeof inputs - n, "%s%s", k ? "," : "", pick(p, rng));
@@ -139,12 +147,14 @@ static bool one_net(uint64_t seed)
     cim_rng *rng = cim_rng_create(seed, "random_net");
     assert_non_null(rng);
     static const int opsets[] = {8, 9, 10, 11, 12, 13, 15, 17, 18};
-    static const char *const shapes[] = {"1,4,8,8", "2,4,6,5", "1,4,8", "4,4", "2,3,4,4,4", "2,8,4"};
+    static const char *const shapes[] = {"1,4,8,8", "2,4,6,5",   "1,4,8",
+                                         "4,4",     "2,3,4,4,4", "2,8,4"};
     ob b = ob_begin(opsets[cim_rng_below(rng, 9)]);
     pool p = {.n = 0};
     uint64_t s = cim_rng_below(rng, 6);
     ob_input(&b, "x", 1, shapes[s]);
-    ob_input(&b, "z", cim_rng_below(rng, 2) ? 1 : 7, shapes[cim_rng_below(rng, 2) ? s : cim_rng_below(rng, 6)]);
+    ob_input(&b, "z", cim_rng_below(rng, 2) ? 1 : 7,
+             shapes[cim_rng_below(rng, 2) ? s : cim_rng_below(rng, 6)]);
     for (int i = 0; i < 12; i++) {
         keep(&p, "x");
         keep(&p, "z");

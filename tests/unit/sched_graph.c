@@ -103,8 +103,8 @@ static void windows_transposed(void **state)
                 char weights[64], attrs[256];
                 ob b = ob_begin(13);
                 snprintf(weights, sizeof weights, "2,4,%lld,1", (long long)k);
-                snprintf(attrs, sizeof attrs, "strides=[%lld,1] pads=[%lld,0,%lld,0]",
-                         (long long)s, (long long)pad, (long long)pad);
+                snprintf(attrs, sizeof attrs, "strides=[%lld,1] pads=[%lld,0,%lld,0]", (long long)s,
+                         (long long)pad, (long long)pad);
                 ob_input(&b, "x", 1, "1,2,7,3");
                 ob_weight(&b, "w", weights);
                 ob_node(&b, "Relu", "x", "a", NULL);
@@ -164,14 +164,28 @@ static const chain_case cases[] = {
     {{1, 1, 6, 4}, 4, 1, {{"Flatten", NULL, "axis=1"}}, true},
     {{1, 3, 6, 4}, 4, 1, {{"Reshape", "1,3,2,3,4", NULL}}, true},
     {{1, 4, 6, 4}, 4, 1, {{"Reshape", "1,2,2,6,4", NULL}}, true},
-    {{1, 12, 8}, 3, 2, {{"Reshape", "1,12,2,4", NULL}, {"Transpose", NULL, "perm=[0,2,1,3]"}}, true},
+    {{1, 12, 8},
+     3,
+     2,
+     {{"Reshape", "1,12,2,4", NULL}, {"Transpose", NULL, "perm=[0,2,1,3]"}},
+     true},
     {{1, 12, 8}, 3, 1, {{"Reshape", "12,8", NULL}}, true},
     {{1, 12, 8}, 3, 1, {{"Reshape", "8,12", NULL}}, true},
     {{1, 12, 8}, 3, 2, {{"Transpose", NULL, "perm=[0,2,1]"}, {"Reshape", "1,96", NULL}}, false},
-    {{1, 8, 8, 6}, 4, 3, {{"Transpose", NULL, "perm=[0,2,3,1]"}, {"Reshape", "1,4,2,3,2,8", NULL},
-                          {"Transpose", NULL, "perm=[0,1,3,2,4,5]"}}, true},
-    {{1, 8, 8, 6}, 4, 4, {{"Transpose", NULL, "perm=[0,2,3,1]"}, {"Reshape", "1,4,2,3,2,8", NULL},
-                          {"Transpose", NULL, "perm=[0,1,3,2,4,5]"}, {"Reshape", "12,4,8", NULL}},
+    {{1, 8, 8, 6},
+     4,
+     3,
+     {{"Transpose", NULL, "perm=[0,2,3,1]"},
+      {"Reshape", "1,4,2,3,2,8", NULL},
+      {"Transpose", NULL, "perm=[0,1,3,2,4,5]"}},
+     true},
+    {{1, 8, 8, 6},
+     4,
+     4,
+     {{"Transpose", NULL, "perm=[0,2,3,1]"},
+      {"Reshape", "1,4,2,3,2,8", NULL},
+      {"Transpose", NULL, "perm=[0,1,3,2,4,5]"},
+      {"Reshape", "12,4,8", NULL}},
      true},
     {{1, 3, 6, 4}, 4, 2, {{"Unsqueeze", "0", NULL}, {"Squeeze", "0,1", NULL}}, true},
     {{1, 3, 6, 4}, 4, 1, {{"Expand", "5,3,6,4", NULL}}, true},

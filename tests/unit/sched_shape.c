@@ -217,11 +217,8 @@ static void long_chain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(integers),
-        cmocka_unit_test(reals),
-        cmocka_unit_test(unknown_values),
-        cmocka_unit_test(bounded),
-        cmocka_unit_test(long_chain),
+        cmocka_unit_test(integers), cmocka_unit_test(reals),      cmocka_unit_test(unknown_values),
+        cmocka_unit_test(bounded),  cmocka_unit_test(long_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
