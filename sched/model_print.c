@@ -188,12 +188,12 @@ static void table_row(const cim_cc_graph *g, uint32_t i, cim_text *out)
         matrix[n] = '\0';
     }
     cim_text_clear(&m);
-    cim_text_addf(out, "%4u  %-36s  %-22s  %-8s  %-18s  %9s  %9s  %-16s", i, name_end(op->name, 36),
+    cim_text_addf(out, "%4u  %-36s  %-22s  %-8s  %-18s  %9s  %9s", i, name_end(op->name, 36),
                   op->type, cim_cc_unit_words[op->unit], shape_text(op, shape, sizeof shape),
                   count_text(op->macs, macs, sizeof macs),
-                  count_text(op->weights, weights, sizeof weights), matrix);
+                  count_text(op->weights, weights, sizeof weights));
     if (op->unit == CIM_CC_UNIT_CROSSBAR)
-        cim_text_addf(out, "  %lld", (long long)op->mvms);
+        cim_text_addf(out, "  %-16s  %lld", matrix, (long long)op->mvms);
     cim_text_add(out, "\n");
 }
 
