@@ -290,30 +290,56 @@ static int write_all(int fd, const char *p, size_t n)
         p += put;
         n -= (size_t)put;
     }
-    return fsync(fd);
+    return 0;
+}
+
+static cim_status not_written(const char *path, cim_err *err)
+{
+    return cim_err_set(err, CIM_E_IO, path, "cannot be written: %s", strerror(errno));
+}
+
+/* A device or a pipe (/dev/null, /dev/stdout) is written to, never replaced by a file. */
+static cim_status write_in_place(const char *path, const void *data, size_t size, cim_err *err)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return not_written(path, err);
+    cim_status s = write_all(fd, data, size) ? not_written(path, err) : CIM_OK;
+    if (close(fd) && s == CIM_OK)
+        s = not_written(path, err);
+    return s;
 }
 
 cim_status cim_file_write(const char *path, const void *data, size_t size, cim_err *err)
 {
+    struct stat st;
+    bool there = stat(path, &st) == 0;
+    if (there && !S_ISREG(st.st_mode))
+        return write_in_place(path, data, size, err);
+    char *target = there ? realpath(path, NULL) : NULL; /* a link stays a link */
     cim_text tmp;
     cim_text_init(&tmp);
-    cim_text_addf(&tmp, "%s.tmp%ld", path, (long)getpid());
+    cim_text_addf(&tmp, "%s.tmp%ld", target ? target : path, (long)getpid());
     if (tmp.failed) {
         cim_text_clear(&tmp);
+        free(target);
         return cim_err_set(err, CIM_E_NOMEM, path, "out of memory while writing");
     }
     cim_status s = CIM_OK;
     int fd = open(tmp.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) {
-        s = cim_err_set(err, CIM_E_IO, path, "cannot be written: %s", strerror(errno));
+        s = not_written(path, err);
     } else {
-        int bad = write_all(fd, data, size);
-        bad |= close(fd);
-        if (bad || rename(tmp.s, path) != 0) {
-            s = cim_err_set(err, CIM_E_IO, path, "cannot be written: %s", strerror(errno));
+        if (write_all(fd, data, size) || fsync(fd))
+            s = not_written(path, err);
+        if (close(fd) && s == CIM_OK)
+            s = not_written(path, err);
+        if (s == CIM_OK && rename(tmp.s, target ? target : path) != 0)
+            s = not_written(path, err);
+        if (s != CIM_OK)
             unlink(tmp.s);
-        }
     }
     cim_text_clear(&tmp);
+    free(target);
     return s;
 }

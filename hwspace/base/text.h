@@ -58,7 +58,8 @@ const char *cim_text_nearest(const char *word, const char *const *words, size_t 
 CIM_MUST_CHECK cim_status cim_file_read(const char *path, size_t max, char **data, size_t *size,
                                         cim_err *err);
 
-/** Write a file completely or not at all: temporary name, fsync, rename. */
+/** Write a file completely or not at all: temporary name, fsync, rename. A symbolic link stays one;
+ *  what is no file (a device, a pipe) is written to directly. */
 CIM_MUST_CHECK cim_status cim_file_write(const char *path, const void *data, size_t size,
                                          cim_err *err);
 

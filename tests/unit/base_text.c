@@ -6,6 +6,7 @@
 #include "hwspace/base/status.h"
 #include "hwspace/base/text.h"
 
+#include <fcntl.h>
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -177,6 +179,35 @@ static void test_files(void **state)
     assert_int_equal(cim_status_exit(err.code), 1);
 }
 
+/* Neither a link nor something that is no file is replaced. */
+static void test_files_kept(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/cim_base_text_XXXXXX", file[64], link[64], pipe[64], got[8] = "";
+    assert_non_null(mkdtemp(dir));
+    snprintf(file, sizeof file, "%s/file", dir);
+    snprintf(link, sizeof link, "%s/link", dir);
+    snprintf(pipe, sizeof pipe, "%s/pipe", dir);
+    struct stat st;
+    assert_int_equal(cim_file_write(file, "old", 3, NULL), CIM_OK);
+    assert_int_equal(symlink("file", link), 0);
+    assert_int_equal(cim_file_write(link, "new", 3, NULL), CIM_OK);
+    assert_true(lstat(link, &st) == 0 && S_ISLNK(st.st_mode));
+    int fd = open(file, O_RDONLY);
+    assert_true(read(fd, got, sizeof got) == 3 && !memcmp(got, "new", 3));
+    close(fd);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    fd = open(pipe, O_RDONLY | O_NONBLOCK);
+    assert_int_equal(cim_file_write(pipe, "text", 4, NULL), CIM_OK);
+    assert_true(lstat(pipe, &st) == 0 && S_ISFIFO(st.st_mode));
+    assert_true(read(fd, got, sizeof got) == 4 && !memcmp(got, "text", 4));
+    close(fd);
+    unlink(pipe);
+    unlink(link);
+    unlink(file);
+    assert_int_equal(rmdir(dir), 0); /* no temporary file is left */
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -270,7 +301,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),   cmocka_unit_test(test_double_round_trip),
         cmocka_unit_test(test_writer), cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_files),  cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_hash),   cmocka_unit_test(test_rng)};
+        cmocka_unit_test(test_files),  cmocka_unit_test(test_files_kept),
+        cmocka_unit_test(test_errors), cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_rng)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
