@@ -198,7 +198,7 @@ static cim_status load_spec(const cim_job_args *args, cim_search_spec *spec, cim
     long long evaluations = 0;
     cim_search_overrides o = {.seed = cim_job_args_value(args, "--seed")};
     CIM_TRY(cim_job_args_int(args, "--evaluations", 1, INT64_MAX, &evaluations, err));
-    CIM_TRY(cim_job_args_real(args, "--max-seconds", 0.0, 1e9, &o.seconds, err));
+    CIM_TRY(cim_job_args_real(args, "--max-seconds", 0.001, 1e9, &o.seconds, err));
     o.evaluations = (uint64_t)evaluations;
     return cim_search_spec_load(args->positional[0], &o, spec, err);
 }

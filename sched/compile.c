@@ -44,6 +44,11 @@ static cim_status run_passes(cim_cc_context *cx)
 {
     cim_cc_plan *plan = cx->plan;
     cim_status status = CIM_OK;
+    if (plan->prepared->n_xb == 0) { /* its SQNR would be infinite, its work none of this chip's */
+        snprintf(plan->result.reason, sizeof plan->result.reason,
+                 "network %s has no operator that runs on crossbars", plan->graph->name);
+        return CIM_OK;
+    }
     if (!cim_cc_pass_map(cx, &status))
         return status; /* infeasible, or out of memory */
     CIM_TRY(scratch_alloc(cx));

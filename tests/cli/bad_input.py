@@ -92,6 +92,7 @@ CASES = [
     (["run", SPEC, "-o", "FILE"], ["FILE"]),
     (["run", SPEC, "-o", "/proc/nothing/here"], ["/proc/nothing"]),
     (["run", SPEC, "-o", "out", "--evaluations", "0"], ["--evaluations"]),
+    (["run", SPEC, "-o", "out", "--max-seconds", "0"], ["--max-seconds", "0.001"]),
     (["run", SPEC, "-o", "out", "--seed", "x"], ["x"]),
     (["space", "show", spec_with(parameters={"chip.cores": {"expr": "chip.cores"},
                                               "crossbar.adc_bits": {"range": [4, 6]}})],

@@ -424,7 +424,10 @@ static void batches(void **unused)
         bool crossbars = false;
         for (uint32_t i = 0; i < net.graph.n_ops; i++)
             crossbars = crossbars || net.ops[i].unit == CIM_CC_UNIT_CROSSBAR;
-        if (!crossbars) { /* infinite SQNR */
+        if (!crossbars) {
+            cim_cc_result r;
+            REQUIRE(cim_cc_compile(p, &arch, &chip, &ar, &r, NULL, NULL) == CIM_OK);
+            REQUIRE(!r.feasible && strstr(r.reason, "random has no operator"));
             cim_cc_prepared_destroy(p);
             cim_rng_destroy(rng);
             continue;
