@@ -107,16 +107,41 @@ static cim_cc_sim_fn implementation(const cim_cc_net_node *node)
     return f ? f : cim_cc_sim_reduce_find(type);
 }
 
+/* To a binary format of so many significant bits and a smallest normal exponent, ties to even. */
+static double round_bits(double v, int bits, int least, double most)
+{
+    int exponent = 0;
+    if (!isfinite(v) || v == 0)
+        return v;
+    frexp(v, &exponent);
+    double step = ldexp(1, (exponent < least ? least : exponent) - bits);
+    double r = nearbyint(v / step) * step;
+    return fabs(r) > most ? copysign(INFINITY, v) : r;
+}
+
+static double round_to(int dtype, double v)
+{
+    switch (dtype) {
+    case CIM_CC_DT_DOUBLE:
+        return v;
+    case CIM_CC_DT_FLOAT16:
+        return round_bits(v, 11, -13, 65504);
+    case CIM_CC_DT_BFLOAT16:
+        return round_bits(v, 8, -125, 3.3895313892515355e38);
+    case CIM_CC_DT_FLOAT:
+        return (double)(float)v;
+    default:
+        return trunc(v);
+    }
+}
+
 static void round_output(cim_cc_run *r, uint32_t k)
 {
     const cim_cc_net_tensor *t = cim_cc_out_at(&r->x, k);
     double *v = t ? r->value[r->x.node->outputs[k]] : NULL;
-    if (!v || t->dtype == CIM_CC_DT_DOUBLE)
-        return;
-    bool real = cim_cc_dtype_is_real(t->dtype);
-    for (int64_t i = 0; i < t->elements; i++) {
-        v[i] = real ? (double)(float)v[i] : trunc(v[i]);
-        if (!real && !(fabs(v[i]) <= CIM_CC_SIM_MAX_INT)) {
+    for (int64_t i = 0; v && i < t->elements; i++) {
+        v[i] = round_to(t->dtype, v[i]);
+        if (!cim_cc_dtype_is_real(t->dtype) && !(fabs(v[i]) <= CIM_CC_SIM_MAX_INT)) {
             cim_cc_fail(&r->x, "gives an integer beyond 2^53, which is not simulated");
             return;
         }
@@ -224,9 +249,8 @@ static cim_status inputs_set(cim_cc_run *r, const cim_cc_sim_input *inputs, size
         double *v = values_new(r, id);
         if (!v)
             return r->x.status;
-        bool single = cim_cc_dtype_is_real(t->dtype) && t->dtype != CIM_CC_DT_DOUBLE;
         for (int64_t k = 0; k < t->elements; k++)
-            v[k] = single ? (double)(float)inputs[i].values[k] : inputs[i].values[k];
+            v[k] = round_to(t->dtype, inputs[i].values[k]);
     }
     for (uint32_t i = 0; i < net->n_inputs; i++)
         if (r->uses[net->inputs[i].tensor] && !r->value[net->inputs[i].tensor])

@@ -82,10 +82,6 @@ static double f_softplus(double v, const double *a)
     (void)a;
     return v > 0 ? v + log1p(exp(-v)) : log1p(exp(v));
 }
-static double f_mish(double v, const double *a)
-{
-    return v * tanh(f_softplus(v, a));
-}
 static double f_softsign(double v, const double *a)
 {
     (void)a;
@@ -181,7 +177,6 @@ static const struct {
     {"HardSwish", f_hard_swish, {NULL, NULL}, {0, 0}},
     {"Gelu", f_gelu, {NULL, NULL}, {0, 0}},
     {"Softplus", f_softplus, {NULL, NULL}, {0, 0}},
-    {"Mish", f_mish, {NULL, NULL}, {0, 0}},
     {"Softsign", f_softsign, {NULL, NULL}, {0, 0}},
     {"Erf", f_erf, {NULL, NULL}, {0, 0}},
     {"Tanh", f_tanh, {NULL, NULL}, {0, 0}},
@@ -391,6 +386,9 @@ static void run_copy(cim_cc_run *r)
 /* Inference: Dropout passes its input on; the mask, where somebody wants it, is all true. */
 static void run_dropout(cim_cc_run *r)
 {
+    const double *training = cim_cc_sim_in(r, 2);
+    if (training && training[0] != 0)
+        cim_cc_fail(&r->x, "is in training mode; export the network for inference");
     run_copy(r);
     const cim_cc_net_tensor *mask = cim_cc_out_at(&r->x, 1);
     double *out = cim_cc_sim_out(r, 1);

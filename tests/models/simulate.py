@@ -508,7 +508,27 @@ def products(folder):
     yield one("gemm_left_t", "Gemm", (4, 50), (50, 6), weight_first=True, transA=1, transB=1)
     yield one("matmul", "MatMul", (2, 3, 40), (40, 9))
     yield one("matmul_left", "MatMul", (2, 40, 3), (9, 40), weight_first=True)
+    yield computed(folder, r)
     yield one("matmul_batch", "MatMul", (5, 2, 40), (5, 40, 3))
+
+
+def computed(folder, r):
+    """Constants that are too large to be folded at import: computed when the network runs."""
+    path = os.path.join(folder, "computed.onnx")
+    w, x = (r.standard_normal(s).astype(np.float32) for s in ((300, 280), (2, 300)))
+    graph = helper.make_graph(
+        [helper.make_node("Transpose", ["w"], ["wt"], perm=[1, 0]),
+         helper.make_node("Gemm", ["x", "wt"], ["m"], transB=1, name="n"),
+         helper.make_node("ConstantOfShape", ["s"], ["c"], name="c",
+                          value=numpy_helper.from_array(np.array([0.5], np.float32))),
+         helper.make_node("Unsqueeze", ["m", "one"], ["u"]),
+         helper.make_node("Add", ["u", "c"], ["y"])], "g",
+        [helper.make_tensor_value_info("x", 1, x.shape)],
+        [helper.make_tensor_value_info("y", 1, None)],
+        [numpy_helper.from_array(w, "w"), numpy_helper.from_array(np.array([2, 280, 280]), "s"),
+         numpy_helper.from_array(np.array([1]), "one")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
+    return "computed", path, {"x": x}, None
 
 
 def simulate(path, inputs, folder, *flags, status=0):
