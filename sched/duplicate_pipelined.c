@@ -290,16 +290,21 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
 {
     uint32_t n = cim_cc_stage_classes(cx, r);
     cim_arena_mark mark = cim_arena_save(cx->ar);
-    double bottleneck = cim_cc_knapsack_min_max(cx->classes, n, cx->plan->budget, g->chosen);
+    double bottleneck =
+        cim_cc_knapsack_min_max(cx->classes, n, cx->plan->budget, quick ? 0.02 : 0.0, g->chosen);
     cim_arena_rewind(cx->ar, mark);
     CIM_TRY(start(cx, r, g, bottleneck, ns_per_write_pj, writes, quick, picks));
+    if (quick) {
+        r->bound_ns = 0.0;
+        return CIM_OK;
+    }
     /* the average starts from the best start's path */
     cim_cc_range_time(cx, r, picks, false);
     g->constant = 0.0;
     learn(cx, r, g, picks, 1.0);
     /* with a batch, paths bound the run, not the latency */
-    bool bounding = cx->want_bound && !quick && !writes && g->slowest <= 0.0;
-    int counted = quick ? 0 : times_affordable(cx, r, ROUND_STEPS, LEAST_ROUNDS, MOST_ROUNDS);
+    bool bounding = cx->want_bound && !writes && g->slowest <= 0.0;
+    int counted = times_affordable(cx, r, ROUND_STEPS, LEAST_ROUNDS, MOST_ROUNDS);
     int rounds = bounding && counted < ROUNDS_BOUND ? ROUNDS_BOUND : counted;
     r->bound_ns = bounding ? fmax(bottleneck, r->shared_ns) : 0.0;
     for (int k = 1; k <= rounds; k++) {
@@ -308,7 +313,7 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
         CIM_TRY(answer(cx, r, g, INFINITY, ns_per_write_pj, writes, k <= counted ? picks : NULL));
         learn(cx, r, g, cx->trial, 2.0 / (k + 2.0));
     }
-    return quick ? CIM_OK : polish(cx, r, g, writes, picks);
+    return polish(cx, r, g, writes, picks);
 }
 
 cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool writes, bool quick,
@@ -321,7 +326,7 @@ cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool 
         return CIM_E_NOMEM;
     int64_t objective = plan->arch.schedule.objective;
     if (objective == CIM_HW_OBJECTIVE_THROUGHPUT)
-        g.limit = cim_cc_knapsack_min_max(cx->classes, n, plan->budget, g.chosen);
+        g.limit = cim_cc_knapsack_min_max(cx->classes, n, plan->budget, 0.0, g.chosen);
     if (objective == CIM_HW_OBJECTIVE_THROUGHPUT && !writes) {
         bool fits;
         uint32_t *first = cx->trial + r->first;

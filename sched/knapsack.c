@@ -361,7 +361,7 @@ static int64_t pick_below(const cim_cc_class *classes, uint32_t n, double limit,
 }
 
 double cim_cc_knapsack_min_max(const cim_cc_class *classes, uint32_t n, int64_t budget,
-                               uint32_t *pick)
+                               double accuracy, uint32_t *pick)
 {
     double floor_limit = 0.0, top = 0.0, largest;
     for (uint32_t i = 0; i < n; i++) {
@@ -373,7 +373,7 @@ double cim_cc_knapsack_min_max(const cim_cc_class *classes, uint32_t n, int64_t 
     if (pick_below(classes, n, top, pick, &largest) > budget)
         return NAN;
     double lo = floor_limit, hi = largest; /* lo infeasible, hi feasible and attained */
-    while (hi - lo > hi * 1e-13) {
+    while (hi - lo > hi * fmax(accuracy, 1e-13)) {
         double mid = lo + (hi - lo) / 2;
         if (mid <= lo || mid >= hi)
             break;

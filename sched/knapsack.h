@@ -46,9 +46,9 @@ CIM_MUST_CHECK cim_status cim_cc_knapsack_greedy(const cim_cc_class *classes, ui
 
 /** Minimise the largest cost. Exact: each class takes its lightest choice not above a limit, the
  *  least feasible limit is found by bisection over the costs. Of the solutions with that maximum
- *  the lightest is returned. Cost O(classes * log choices * 60).
+ *  the lightest is returned. accuracy: relative, 0 for exact, more where a guess will do. Cost O(classes * log choices * 60).
  *  @return the optimal maximum; NAN when nothing fits (pick undefined). */
 double cim_cc_knapsack_min_max(const cim_cc_class *classes, uint32_t n, int64_t budget,
-                               uint32_t *pick);
+                               double accuracy, uint32_t *pick);
 
 #endif

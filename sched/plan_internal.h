@@ -39,6 +39,13 @@ typedef struct cim_cc_flow {
                         (1-based); NULL for network inputs */
 } cim_cc_flow;
 
+/** Before crossbar operator `to` can start, crossbar operator `from` has done a fraction of its
+ *  stream (directly or through digital operators between them). Indices among crossbar operators. */
+typedef struct cim_cc_lead {
+    uint32_t from, to;
+    double fraction;
+} cim_cc_lead;
+
 struct cim_cc_prepared {
     const cim_cc_graph *graph;
     cim_arena arena; /* owns all below */
@@ -50,6 +57,8 @@ struct cim_cc_prepared {
                                          over the network; 0 where a fused neighbour takes them */
     cim_cc_op_id *last_reader; /* per operator: the last operator that reads its result, itself
                                   when none does */
+    cim_cc_lead *leads;        /* ascending by `to` */
+    uint32_t n_leads;
     double *fill; /* per operator: fraction of its stream its consumers wait for at the start */
 };
 

@@ -196,6 +196,53 @@ static bool prepare_traffic(cim_cc_prepared *p)
     return true;
 }
 
+/* What must be done before a crossbar operator's first step, found by walking back over operators
+ * that are not on crossbars. Missing some only weakens a bound, so the walk is short. */
+enum { MAX_WALK = 256, MAX_LEADS = 16 };
+
+typedef struct walk {
+    const cim_cc_prepared *p;
+    const uint32_t *xb_of; /* per operator */
+    cim_cc_lead leads[MAX_LEADS];
+    uint32_t n, visits;
+} walk;
+
+static void walk_back(walk *w, cim_cc_op_id id, uint32_t step)
+{
+    const cim_cc_graph *g = w->p->graph;
+    const cim_cc_op *op = &g->ops[id];
+    for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
+        cim_cc_op_id from = g->edges[k].producer;
+        if (from == CIM_CC_INVALID || w->n == MAX_LEADS || ++w->visits > MAX_WALK)
+            continue;
+        uint32_t needed = w->p->fine.need[k][step];
+        if (g->ops[from].unit == CIM_CC_UNIT_CROSSBAR)
+            w->leads[w->n++] = (cim_cc_lead){
+                .from = w->xb_of[from], .fraction = (double)needed / w->p->fine.stream[from].steps};
+        else
+            walk_back(w, from, needed - 1);
+    }
+}
+
+static bool prepare_leads(cim_cc_prepared *p)
+{
+    uint32_t *xb_of = cim_arena_alloc(&p->arena, p->graph->n_ops, sizeof *xb_of);
+    p->leads = cim_arena_take(&p->arena, (size_t)p->n_xb * MAX_LEADS, sizeof *p->leads);
+    if (!xb_of || !p->leads)
+        return false;
+    for (uint32_t i = 0; i < p->n_xb; i++)
+        xb_of[p->xb[i]] = i;
+    for (uint32_t i = 0; i < p->n_xb; i++) {
+        walk w = {.p = p, .xb_of = xb_of};
+        walk_back(&w, p->xb[i], 0);
+        for (uint32_t k = 0; k < w.n; k++) {
+            w.leads[k].to = i;
+            p->leads[p->n_leads++] = w.leads[k];
+        }
+    }
+    return true;
+}
+
 cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out, cim_err *err)
 {
     cim_cc_prepared *p = cim_alloc(1, sizeof *p);
@@ -214,7 +261,7 @@ cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out, cim_
         if (graph->ops[i].unit == CIM_CC_UNIT_CROSSBAR)
             p->xb[p->n_xb++] = i;
     if (!ok || !prepare_breaks(p) || !prepare_traffic(p) || !build_flow(p, &p->fine, FINE_STEPS) ||
-        !build_flow(p, &p->coarse, COARSE_STEPS)) {
+        !build_flow(p, &p->coarse, COARSE_STEPS) || !prepare_leads(p)) {
         cim_cc_prepared_destroy(p);
         return cim_err_set(err, CIM_E_NOMEM, graph->name, "out of memory preparing the network");
     }

@@ -16,6 +16,7 @@ typedef struct prefix {
     double *work;        /* sum of units * products * unit_ns */
     double *bits;        /* sum of write_bits */
     int64_t *units;      /* one copy of everything */
+    double *path;        /* sum of sqrt(fraction * units * products * unit_ns) along one path */
     double *digital;     /* digital time up to the node's operator (sequential only) */
     const double *spill; /* of a cut before the node */
 } prefix;
@@ -34,12 +35,18 @@ static bool cuts_alloc(cuts *c, cim_arena *ar, uint32_t n)
     c->from = cim_arena_alloc(ar, m, sizeof *c->from);
     c->picks = cim_arena_alloc(ar, m, sizeof *c->picks);
     c->sums.root_work = cim_arena_alloc(ar, m, sizeof(double));
+    c->sums.path = cim_arena_alloc(ar, m, sizeof(double));
     c->sums.work = cim_arena_alloc(ar, m, sizeof(double));
     c->sums.bits = cim_arena_alloc(ar, m, sizeof(double));
     c->sums.digital = cim_arena_alloc(ar, m, sizeof(double));
     c->sums.units = cim_arena_alloc(ar, m, sizeof(int64_t));
-    return c->cost && c->from && c->picks && c->sums.root_work && c->sums.work && c->sums.bits &&
-           c->sums.digital && c->sums.units;
+    return c->cost && c->from && c->picks && c->sums.root_work && c->sums.path && c->sums.work &&
+           c->sums.bits && c->sums.digital && c->sums.units;
+}
+
+static double work_of(const cim_cc_plan *plan, const cim_cc_node *n)
+{
+    return (double)n->units * n->unit_ns * (double)plan->prepared->breaks[n->xb]->n;
 }
 
 static void prefix_fill(const cim_cc_plan *plan, prefix *p)
@@ -48,7 +55,7 @@ static void prefix_fill(const cim_cc_plan *plan, prefix *p)
     double digital = 0.0;
     for (uint32_t i = 0; i < plan->n_nodes; i++) {
         const cim_cc_node *n = &plan->nodes[i];
-        double work = (double)n->units * n->unit_ns * (double)plan->prepared->breaks[n->xb]->n;
+        double work = work_of(plan, n);
         for (; op < n->op; op++)
             digital += plan->digital_ns[op];
         p->digital[i] = digital;
@@ -62,9 +69,49 @@ static void prefix_fill(const cim_cc_plan *plan, prefix *p)
     p->digital[plan->n_nodes] = digital;
 }
 
+/* One path through the network along which operators wait for each other, chosen to be long: best[]
+ * is the largest sum of sqrt(fraction * work) before an operator starts. An operator in parts counts
+ * with its last. prefix.path then sums along it, so that any range knows its stretch of the path. */
+static cim_status path_fill(cim_cc_context *cx, prefix *p)
+{
+    const cim_cc_plan *plan = cx->plan;
+    const cim_cc_prepared *pre = plan->prepared;
+    double *best = cim_arena_alloc(cx->ar, pre->n_xb, sizeof *best);
+    double *term = cim_arena_alloc(cx->ar, pre->n_xb, sizeof *term);
+    uint32_t *before = cim_arena_alloc(cx->ar, pre->n_xb, sizeof *before);
+    if (!best || !term || !before)
+        return CIM_E_NOMEM;
+    if (pre->n_xb == 0)
+        return CIM_OK;
+    for (uint32_t k = 0, i = 0; k < pre->n_xb; k++) {
+        before[k] = UINT32_MAX;
+        for (; i < pre->n_leads && pre->leads[i].to == k; i++) {
+            const cim_cc_lead *l = &pre->leads[i];
+            const cim_cc_node *n = &plan->nodes[plan->node_of[pre->xb[l->from]]];
+            double with = best[l->from] + sqrt(l->fraction * work_of(plan, n));
+            if (with > best[k]) {
+                best[k] = with;
+                before[k] = i;
+            }
+        }
+    }
+    uint32_t end = 0;
+    for (uint32_t k = 1; k < pre->n_xb; k++)
+        end = best[k] > best[end] ? k : end;
+    for (uint32_t k = end; before[k] != UINT32_MAX; k = pre->leads[before[k]].from)
+        term[pre->leads[before[k]].from] = best[k] - best[pre->leads[before[k]].from];
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        const cim_cc_node *n = &plan->nodes[i];
+        bool last = n->part + 1 == n->n_parts;
+        p->path[i + 1] = p->path[i] + (last ? term[n->xb] : 0.0);
+    }
+    return CIM_OK;
+}
+
 /* Lower bound of a segment's cost in ns. Sum: with real-valued copies k and sum units*k <= budget,
  * sum w/k >= (sum sqrt(units*w))^2 / budget (Cauchy-Schwarz). Pipeline: the bottleneck is at least
- * the total work spread over the budget. */
+ * the total work spread over the budget; and along a path every operator works alone for the fraction
+ * of its stage that the next one waits for, so the same inequality holds for the path. */
 static double bound_ns(const cim_cc_plan *plan, const prefix *p, uint32_t a, uint32_t b)
 {
     double budget = (double)plan->budget,
@@ -74,8 +121,10 @@ static double bound_ns(const cim_cc_plan *plan, const prefix *p, uint32_t a, uin
     bool duplicates = plan->arch.schedule.level >= CIM_HW_LEVEL_CG;
     if (!duplicates)
         return reload;
-    if (cim_cc_pipelined(plan))
-        return reload + batch * (p->work[b] - p->work[a]) / budget;
+    if (cim_cc_pipelined(plan)) {
+        double interval = (p->work[b] - p->work[a]) / budget, path = p->path[b] - p->path[a];
+        return reload + fmax(interval, path * path / budget) + (batch - 1.0) * interval;
+    }
     double root = p->root_work[b] - p->root_work[a];
     double digital = p->digital[b] - p->digital[a];
     return reload + batch * (root * root / budget + digital);
@@ -301,6 +350,8 @@ bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status)
     }
     c.sums.spill = plan->spill_bits;
     prefix_fill(plan, &c.sums);
+    if ((*status = path_fill(cx, &c.sums)) != CIM_OK)
+        return false;
     bool stays =
         c.sums.units[plan->n_nodes] <= plan->budget && plan->arch.device.type != CIM_HW_DEVICE_SRAM;
     if (plan->arch.schedule.objective == CIM_HW_OBJECTIVE_EDP && !stays)

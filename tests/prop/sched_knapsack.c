@@ -120,7 +120,7 @@ static void check_problem(const problem *p, cim_arena *ar, double best_sum, doub
     cim_arena_reset(ar);
     REQUIRE(cim_cc_knapsack_min_sum(p->classes, p->n, p->budget, ar, pick, &fits) == CIM_OK);
     REQUIRE(fits == (p->lightest <= p->budget));
-    double bottleneck = cim_cc_knapsack_min_max(p->classes, p->n, p->budget, pick);
+    double bottleneck = cim_cc_knapsack_min_max(p->classes, p->n, p->budget, 0.0, pick);
     REQUIRE(fits == !isnan(bottleneck));
     if (!fits)
         return;
