@@ -82,7 +82,8 @@ static int64_t chunk_of(const builder *b, const cim_cc_op *op)
 static uint32_t step_needed(const builder *b, const cim_cc_op *consumer, const cim_cc_op *producer,
                             const cim_cc_edge *e, uint32_t s, uint32_t producer_steps)
 {
-    if (e->full)
+    /* "all of it" means all of the same image */
+    if (e->full && (consumer->images <= 1 || producer->images <= 1))
         return producer_steps;
     int64_t length = stream_length(consumer), last = (int64_t)s * chunk_of(b, consumer);
     if (last > length)
