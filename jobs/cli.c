@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const cim_job_command *const groups[] = {cim_job_model_commands, cim_job_arch_commands,
-                                                cim_job_run_commands, cim_job_result_commands,
+static const cim_job_command *const groups[] = {cim_job_model_commands,  cim_job_arch_commands,
+                                                cim_job_run_commands,    cim_job_result_commands,
                                                 cim_job_submit_commands, cim_job_simulate_commands};
 enum { N_GROUPS = sizeof groups / sizeof *groups };
 

@@ -43,11 +43,11 @@ typedef struct cim_job_command {
 } cim_job_command;
 
 /** Groups of commands; each ends with name == NULL. */
-extern const cim_job_command cim_job_model_commands[];  /* model show, model list */
-extern const cim_job_command cim_job_arch_commands[];   /* arch show, arch list, compile */
-extern const cim_job_command cim_job_run_commands[];    /* space show, run, status */
-extern const cim_job_command cim_job_result_commands[]; /* pareto, export, digest, plot */
-extern const cim_job_command cim_job_submit_commands[]; /* submit */
+extern const cim_job_command cim_job_model_commands[];    /* model show, model list */
+extern const cim_job_command cim_job_arch_commands[];     /* arch show, arch list, compile */
+extern const cim_job_command cim_job_run_commands[];      /* space show, run, status */
+extern const cim_job_command cim_job_result_commands[];   /* pareto, export, digest, plot */
+extern const cim_job_command cim_job_submit_commands[];   /* submit */
 extern const cim_job_command cim_job_simulate_commands[]; /* simulate */
 
 /** Print to stdout and notice when that fails (a full disk). */

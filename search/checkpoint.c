@@ -67,8 +67,8 @@ static void add_row(cim_text *t, const cim_ana_dataset *d, const double *violati
 }
 
 cim_status cim_search_segment_write(const cim_search_log_id *log, uint64_t segment,
-                                    const cim_ana_dataset *d, const double *violation,
-                                    size_t first, cim_err *err)
+                                    const cim_ana_dataset *d, const double *violation, size_t first,
+                                    cim_err *err)
 {
     cim_text out, path;
     segment_header h = {.version = CIM_SEARCH_SEGMENT_VERSION,
@@ -128,8 +128,8 @@ static cim_status check_owner(const cim_search_log_id *log, const segment_header
                            "the checkpoint was written by version %.15s, this is " CIM_VERSION
                            "; results of two versions are not mixed",
                            h->tool_version);
-    if (memcmp(h->identity, log->identity, sizeof h->identity) != 0 ||
-        h->n_params != d->n_params || h->n_metrics != d->n_metrics)
+    if (memcmp(h->identity, log->identity, sizeof h->identity) != 0 || h->n_params != d->n_params ||
+        h->n_metrics != d->n_metrics)
         return cim_err_set(err, CIM_E_INPUT, log->dir,
                            "the checkpoint belongs to another spec (digest %.32s, this one has "
                            "%.32s); give the spec it was started with or another directory",
@@ -192,8 +192,8 @@ cim_status cim_search_segment_parse(const cim_search_log_id *log, uint64_t segme
     return append_rows(&h, bytes + sizeof h, d, *violation, err);
 }
 
-cim_status cim_search_log_read(const cim_search_log_id *log, cim_ana_dataset *d,
-                               double **violation, uint64_t *n_segments, cim_err *err)
+cim_status cim_search_log_read(const cim_search_log_id *log, cim_ana_dataset *d, double **violation,
+                               uint64_t *n_segments, cim_err *err)
 {
     size_t cap = 0;
     bool damaged = false;

@@ -25,10 +25,10 @@ typedef struct run {
     cim_search_strategy *strategy;
     cim_ana_archive *archive;
     size_t width, n_free;
-    size_t *free_param;   /* columns that are no expressions */
-    double *key;          /* scratch: the free values of a point */
+    size_t *free_param;     /* columns that are no expressions */
+    double *key;            /* scratch: the free values of a point */
     cim_search_keymap rows; /* of evaluated points */
-    double *violation;    /* of the dataset's rows */
+    double *violation;      /* of the dataset's rows */
     size_t violation_cap;
     /* a batch */
     size_t batch;
@@ -247,9 +247,8 @@ static cim_status evaluate_fresh(run *r, size_t n, size_t *done, cim_err *err)
     if (taken == n)
         return CIM_OK;
     size_t evaluated = 0;
-    cim_status status =
-        r->pool->evaluate(r->pool, r->fresh + taken * r->width, n - taken, r->d->n + taken,
-                          r->results + taken, &evaluated, err);
+    cim_status status = r->pool->evaluate(r->pool, r->fresh + taken * r->width, n - taken,
+                                          r->d->n + taken, r->results + taken, &evaluated, err);
     *done = taken + evaluated;
     return status;
 }
@@ -291,8 +290,8 @@ static cim_status step(run *r, size_t want, bool *finished, int *barren, cim_err
 
 static cim_status loop(run *r, cim_err *err)
 {
-    double interval = r->options->checkpoint_seconds > 0 ? r->options->checkpoint_seconds
-                                                         : DEFAULT_CHECKPOINT_S;
+    double interval =
+        r->options->checkpoint_seconds > 0 ? r->options->checkpoint_seconds : DEFAULT_CHECKPOINT_S;
     bool finished = false;
     int barren = 0;
     while (!finished && barren < MAX_BARREN) {
@@ -401,8 +400,8 @@ static cim_status attach_plans(run *r, cim_err *err)
         return no_memory(err);
     for (size_t i = 0; i < d->n_front; i++) {
         if (i < CIM_SEARCH_MAX_PLANS)
-            CIM_TRY(r->pool->plan(r->pool, d->points + d->front[i] * d->n_params, &d->plans[i],
-                                  err));
+            CIM_TRY(
+                r->pool->plan(r->pool, d->points + d->front[i] * d->n_params, &d->plans[i], err));
         else if (!(d->plans[i] = cim_strdup("null")))
             return no_memory(err);
     }
@@ -435,8 +434,8 @@ static void clear(run *r)
     cim_ana_archive_destroy(r->archive);
     cim_search_keymap_clear(&r->rows);
     cim_ana_dataset_clear(&r->replay);
-    void *const owned[] = {r->free_param, r->key,     r->asked, r->fresh, r->row,
-                           r->results,    r->told,    r->violation, r->replay_violation};
+    void *const owned[] = {r->free_param, r->key,  r->asked,     r->fresh,           r->row,
+                           r->results,    r->told, r->violation, r->replay_violation};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         cim_free(owned[i]);
     cim_free(r);

@@ -49,9 +49,9 @@ typedef struct cim_search_progress {
 } cim_search_progress;
 
 typedef struct cim_search_run_options {
-    const char *dir;          /* result directory, made when missing; checkpoints go to
+    const char *dir;           /* result directory, made when missing; checkpoints go to
                                  DIR/checkpoint. NULL: no checkpoints */
-    bool resume;              /* go on from the checkpoints; from nothing when there are none */
+    bool resume;               /* go on from the checkpoints; from nothing when there are none */
     double checkpoint_seconds; /* between checkpoints; 0: default 10 */
     volatile const int *stop;  /* set by a signal handler */
     void (*progress)(void *ctx, const cim_search_progress *p); /* may be NULL */

@@ -273,8 +273,7 @@ static bool compile_all(cim_search_evaluator *ev, const double *point, const cim
     return true;
 }
 
-void cim_search_evaluate(cim_search_evaluator *ev, double *point, uint64_t id,
-                         cim_search_result *r)
+void cim_search_evaluate(cim_search_evaluator *ev, double *point, uint64_t id, cim_search_result *r)
 {
     const cim_search_spec *s = ev->spec;
     double metrics[CIM_SPEC_MAX_MODELS * CIM_CC_N_METRICS];
@@ -306,8 +305,8 @@ static cim_status write_plan(cim_search_evaluator *ev, size_t model, const cim_c
     cim_cc_result result;
     memset(&result, 0, sizeof result);
     cim_arena_reset(&ev->arena);
-    CIM_TRY(cim_cc_compile(prepared_for(ev, model, ev->point), &ev->arch, chip, &ev->arena,
-                           &result, &plan, err));
+    CIM_TRY(cim_cc_compile(prepared_for(ev, model, ev->point), &ev->arch, chip, &ev->arena, &result,
+                           &plan, err));
     cim_cc_plan_write_json(plan, false, w, NULL);
     return CIM_OK;
 }

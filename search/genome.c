@@ -36,8 +36,7 @@ void cim_search_genome_ready(cim_search_genome *g)
     g->indexed = g->size < EXACT_POINTS;
 }
 
-cim_status cim_search_genome_of_space(cim_search_genome *g, const cim_hw_space *space,
-                                      cim_err *err)
+cim_status cim_search_genome_of_space(cim_search_genome *g, const cim_hw_space *space, cim_err *err)
 {
     size_t n = cim_hw_space_n_params(space), free_params = 0;
     for (size_t i = 0; i < n; i++)
@@ -71,9 +70,8 @@ void cim_search_genome_point(const cim_search_genome *g, const double *x, double
     memset(point, 0, n * sizeof *point);
     for (size_t k = 0; k < g->n; k++) {
         const cim_search_gene *gene = &g->genes[k];
-        point[gene->param] = gene->n_levels ? cim_hw_space_level_value(g->space, gene->param,
-                                                                       (uint64_t)x[k])
-                                            : x[k];
+        point[gene->param] =
+            gene->n_levels ? cim_hw_space_level_value(g->space, gene->param, (uint64_t)x[k]) : x[k];
     }
 }
 

@@ -28,8 +28,8 @@ struct cim_search_nsga2 {
     double *crowding;
     double *x2, *f2, *violation2, *crowding2; /* scratch for survivors */
     uint32_t *rank2;
-    uint32_t *order, *pool;        /* scratch: rows sorted by merit; mating pool */
-    double *packed;                /* objectives of the feasible rows */
+    uint32_t *order, *pool; /* scratch: rows sorted by merit; mating pool */
+    double *packed;         /* objectives of the feasible rows */
     uint32_t *packed_row, *packed_rank, *members;
     double *distance;
     cim_search_prune *prune;
@@ -348,8 +348,8 @@ static bool allocate(cim_search_nsga2 *s)
 }
 
 cim_status cim_search_nsga2_create(cim_search_genome *genome, size_t m,
-                                   const cim_search_nsga2_options *options,
-                                   cim_search_nsga2 **out, cim_err *err)
+                                   const cim_search_nsga2_options *options, cim_search_nsga2 **out,
+                                   cim_err *err)
 {
     cim_search_nsga2 *s = cim_alloc(1, sizeof *s);
     if (!s)
@@ -380,10 +380,10 @@ void cim_search_nsga2_destroy(cim_search_nsga2 *s)
     cim_search_genome_clear(&s->genome);
     cim_rng_destroy(s->rng);
     cim_search_prune_destroy(s->prune);
-    void *const owned[] = {s->x,        s->x2,    s->f,     s->f2,         s->packed,
-                           s->violation, s->violation2, s->crowding, s->distance, s->rank,
-                           s->order,    s->pool,  s->packed_row, s->packed_rank, s->members,
-                           s->rank2,    s->crowding2};
+    void *const owned[] = {s->x,         s->x2,         s->f,          s->f2,          s->packed,
+                           s->violation, s->violation2, s->crowding,   s->distance,    s->rank,
+                           s->order,     s->pool,       s->packed_row, s->packed_rank, s->members,
+                           s->rank2,     s->crowding2};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         cim_free(owned[i]);
     cim_free(s);
@@ -397,8 +397,7 @@ const cim_search_genome *cim_search_nsga2_genome(const cim_search_nsga2 *s)
 size_t cim_search_nsga2_ask(cim_search_nsga2 *s, size_t max, double *genes)
 {
     size_t left = s->n_children - s->asked, n = max < left ? max : left;
-    memcpy(genes, s->x + (s->n_parents + s->asked) * s->genome.n,
-           n * s->genome.n * sizeof *genes);
+    memcpy(genes, s->x + (s->n_parents + s->asked) * s->genome.n, n * s->genome.n * sizeof *genes);
     s->asked += n;
     return n;
 }

@@ -403,8 +403,8 @@ static cim_status collect(mpi_pool *p, batch *b, int *n_done, cim_err *err)
     *n_done = 0;
     if (p->in_flight == 0)
         return CIM_OK;
-    TRY_MPI(MPI_Testsome((int)p->n_flights, p->receives, n_done, p->completed,
-                         MPI_STATUSES_IGNORE));
+    TRY_MPI(
+        MPI_Testsome((int)p->n_flights, p->receives, n_done, p->completed, MPI_STATUSES_IGNORE));
     if (*n_done == MPI_UNDEFINED)
         *n_done = 0;
     for (int i = 0; i < *n_done; i++) {
@@ -533,8 +533,8 @@ static cim_status announce(MPI_Comm comm, cim_text *text, cim_err *err)
     return broadcast_text(comm, text, text->n, true, err);
 }
 
-cim_status cim_search_pool_mpi(MPI_Comm comm, const cim_search_spec *spec,
-                               cim_search_evaluator *ev, cim_search_pool **out, cim_err *err)
+cim_status cim_search_pool_mpi(MPI_Comm comm, const cim_search_spec *spec, cim_search_evaluator *ev,
+                               cim_search_pool **out, cim_err *err)
 {
     int size;
     char digest[33] = "";
@@ -546,9 +546,8 @@ cim_status cim_search_pool_mpi(MPI_Comm comm, const cim_search_spec *spec,
     cim_text text;
     cim_text_init(&text);
     cim_search_spec_write(spec, true, &text);
-    cim_status status = p && !text.failed
-                            ? announce(comm, &text, err)
-                            : cim_err_set(err, CIM_E_NOMEM, "pool", "out of memory");
+    cim_status status = p && !text.failed ? announce(comm, &text, err)
+                                          : cim_err_set(err, CIM_E_NOMEM, "pool", "out of memory");
     cim_text_clear(&text);
     if (status == CIM_OK)
         status = agree(comm, CIM_OK, digest, &mine, err);

@@ -20,8 +20,7 @@ static cim_status serial_evaluate(cim_search_pool *pool, double *points, size_t 
     return CIM_OK;
 }
 
-static cim_status serial_plan(cim_search_pool *pool, const double *point, char **json,
-                              cim_err *err)
+static cim_status serial_plan(cim_search_pool *pool, const double *point, char **json, cim_err *err)
 {
     return cim_search_plan_json(((serial_pool *)pool)->ev, point, json, err);
 }

@@ -109,8 +109,7 @@ static cim_status unknown_model(reader *r, const cim_json_node *node, const char
                           name);
 }
 
-static cim_status digest_file(reader *r, const cim_json_node *node, const char *path,
-                              char hex[33])
+static cim_status digest_file(reader *r, const cim_json_node *node, const char *path, char hex[33])
 {
     char *bytes;
     size_t size;
@@ -391,9 +390,9 @@ static cim_status add_objective(reader *r, const cim_json_node *node, const char
         cim_text_init(&all);
         for (size_t i = 0; i < s->n_metrics; i++)
             cim_text_addf(&all, "%s%s", i ? ", " : "", names[i]);
-        cim_status status = cim_json_error(s->doc, node, r->err,
-                                           "unknown metric \"%s\", allowed are %s", name,
-                                           cim_text_str(&all));
+        cim_status status =
+            cim_json_error(s->doc, node, r->err, "unknown metric \"%s\", allowed are %s", name,
+                           cim_text_str(&all));
         cim_text_clear(&all);
         return status;
     }
@@ -546,9 +545,9 @@ static cim_status check_budget(reader *r)
 
 static cim_status read_head(reader *r)
 {
-    static const char *const keys[] = {"format_version", "name",       "model",      "model_digests",
-                                       "arch",           "set",        "parameters", "constraints",
-                                       "objectives",     "strategy",   "budget",     "aggregate"};
+    static const char *const keys[] = {"format_version", "name",     "model",      "model_digests",
+                                       "arch",           "set",      "parameters", "constraints",
+                                       "objectives",     "strategy", "budget",     "aggregate"};
     cim_search_spec *s = r->spec;
     CIM_TRY(cim_json_expect(s->doc, r->root, CIM_JSON_OBJECT, r->err));
     const cim_json_node *version = find(r, "format_version"), *name = find(r, "name");

@@ -24,7 +24,7 @@ typedef struct cim_search_spec {
     char name[128];
     size_t n_models;
     char *models[CIM_SPEC_MAX_MODELS]; /* built-in names or paths that can be opened, owned */
-    char model_names[CIM_SPEC_MAX_MODELS][64]; /* built-in name, or file name without .onnx */
+    char model_names[CIM_SPEC_MAX_MODELS][64];   /* built-in name, or file name without .onnx */
     char model_digests[CIM_SPEC_MAX_MODELS][33]; /* of a file's bytes; "" for a built-in one */
     cim_search_aggregate aggregate;
     cim_hw_arch arch; /* base architecture, owned */
@@ -35,16 +35,16 @@ typedef struct cim_search_spec {
     cim_ana_objective objectives[CIM_SPEC_MAX_OBJECTIVES];
     char strategy[32];
     uint64_t seed;
-    cim_json *doc;                        /* the document it was read from, owned */
+    cim_json *doc;                         /* the document it was read from, owned */
     const cim_json_node *strategy_options; /* object in doc, or NULL */
-    uint64_t evaluations;                 /* budget; 0: as many as the strategy has (grid) */
-    double seconds;                       /* wall time; INFINITY: none */
+    uint64_t evaluations;                  /* budget; 0: as many as the strategy has (grid) */
+    double seconds;                        /* wall time; INFINITY: none */
 } cim_search_spec;
 
 typedef struct cim_search_overrides {
-    const char *seed;       /* NULL: as in the spec */
-    uint64_t evaluations;   /* 0: as in the spec */
-    double seconds;         /* <= 0: as in the spec */
+    const char *seed;     /* NULL: as in the spec */
+    uint64_t evaluations; /* 0: as in the spec */
+    double seconds;       /* <= 0: as in the spec */
 } cim_search_overrides;
 
 CIM_MUST_CHECK cim_status cim_search_spec_load(const char *path,

@@ -3,10 +3,13 @@
 #include <math.h>
 #include <string.h>
 
-const cim_search_strategy_ops *const cim_search_strategies[] = {
-    &cim_search_strategy_grid, &cim_search_strategy_random, &cim_search_strategy_sobol,
-    &cim_search_strategy_lhs,  &cim_search_strategy_halton, &cim_search_strategy_nsga2,
-    NULL};
+const cim_search_strategy_ops *const cim_search_strategies[] = {&cim_search_strategy_grid,
+                                                                &cim_search_strategy_random,
+                                                                &cim_search_strategy_sobol,
+                                                                &cim_search_strategy_lhs,
+                                                                &cim_search_strategy_halton,
+                                                                &cim_search_strategy_nsga2,
+                                                                NULL};
 
 const cim_search_strategy_ops *cim_search_strategy_find(const char *name)
 {
@@ -43,8 +46,8 @@ cim_status cim_search_option_double(const cim_search_spec *spec, const char *key
         CIM_TRY(cim_json_string(spec->doc, node, &word, err));
         if (strcmp(word, "auto") != 0)
             return cim_json_error(spec->doc, node, err,
-                                  "found \"%s\", \"auto\" or a number from %g to %g is needed", word,
-                                  min, max);
+                                  "found \"%s\", \"auto\" or a number from %g to %g is needed",
+                                  word, min, max);
         return CIM_OK;
     }
     return cim_json_double(spec->doc, node, min, max, out, err);

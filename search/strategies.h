@@ -15,8 +15,7 @@ extern const cim_search_strategy_ops cim_search_strategy_nsga2;
 /** The strategy object of the spec has no keys but "name", "seed" and these.
  *  @param keys  at most 14 */
 CIM_MUST_CHECK cim_status cim_search_options_check(const cim_search_spec *spec,
-                                                   const char *const *keys, size_t n,
-                                                   cim_err *err);
+                                                   const char *const *keys, size_t n, cim_err *err);
 /** A number or an integer of the strategy object; *out stays as it is when the key is absent.
  *  For a number "auto" is allowed where *out is NAN. */
 CIM_MUST_CHECK cim_status cim_search_option_double(const cim_search_spec *spec, const char *key,

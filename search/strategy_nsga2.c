@@ -17,9 +17,8 @@ struct cim_search_strategy {
 static cim_status read_options(const cim_search_spec *spec, cim_search_nsga2_options *o,
                                cim_err *err)
 {
-    static const char *const keys[] = {"population",           "crossover_probability",
-                                       "eta_crossover",        "mutation_probability",
-                                       "eta_mutation"};
+    static const char *const keys[] = {"population", "crossover_probability", "eta_crossover",
+                                       "mutation_probability", "eta_mutation"};
     enum { MAX_POPULATION = 10000 }; /* pruning is quadratic: 20 us per evaluation at this size */
     *o = cim_search_nsga2_defaults;
     o->seed = spec->seed;
@@ -76,8 +75,7 @@ static cim_status create_core(cim_search_strategy *s, const cim_search_nsga2_opt
     return status;
 }
 
-static cim_status nsga2_create(const cim_search_spec *spec, cim_search_strategy **out,
-                               cim_err *err)
+static cim_status nsga2_create(const cim_search_spec *spec, cim_search_strategy **out, cim_err *err)
 {
     cim_search_nsga2_options o;
     CIM_TRY(read_options(spec, &o, err));

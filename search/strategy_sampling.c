@@ -17,9 +17,9 @@ struct cim_search_strategy {
     cim_hw_sampler *sampler;
     cim_search_genome genome;
     cim_rng *rng;
-    double *x;        /* genes of one point */
-    uint64_t n;       /* rows of the design; 0: no end */
-    uint64_t drawn;   /* from the sampler */
+    double *x;      /* genes of one point */
+    uint64_t n;     /* rows of the design; 0: no end */
+    uint64_t drawn; /* from the sampler */
     bool sampler_done, failed;
 };
 
@@ -155,16 +155,16 @@ static cim_status sampling_options(const cim_search_spec *spec, cim_hw_sampling 
     {                                                                                              \
         return sampling_options(spec, KIND, w, err);                                               \
     }                                                                                              \
-    const cim_search_strategy_ops cim_search_strategy_##word = {                                   \
-        .name = #word,                                                                             \
-        .doc = text,                                                                               \
-        .options = word##_options,                                                                 \
-        .create = word##_create,                                                                   \
-        .ask = sampling_ask,                                                                       \
-        .tell = sampling_tell,                                                                     \
-        .destroy = sampling_destroy}
+    const cim_search_strategy_ops cim_search_strategy_##word = {.name = #word,                     \
+                                                                .doc = text,                       \
+                                                                .options = word##_options,         \
+                                                                .create = word##_create,           \
+                                                                .ask = sampling_ask,               \
+                                                                .tell = sampling_tell,             \
+                                                                .destroy = sampling_destroy}
 
-SAMPLING(grid, CIM_HW_SAMPLING_GRID, "every point of a discrete space, the first parameter fastest");
+SAMPLING(grid, CIM_HW_SAMPLING_GRID,
+         "every point of a discrete space, the first parameter fastest");
 SAMPLING(random, CIM_HW_SAMPLING_RANDOM, "independent uniform points");
 SAMPLING(sobol, CIM_HW_SAMPLING_SOBOL, "Sobol' low-discrepancy sequence");
 SAMPLING(lhs, CIM_HW_SAMPLING_LHS, "Latin hypercube of budget.evaluations points");

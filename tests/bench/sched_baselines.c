@@ -197,7 +197,8 @@ static bool row(const cim_cost_library *lib, const cim_cc_prepared *p, cim_hw_ar
     a->schedule = s;
     for (int k = 1; k <= 2; k++) {
         cim_arena_reset(&ar);
-        others[k] = open_context(&cx, &plan, p, a, &chip, &ar) ? heuristic_latency(&cx, k == 1) : NAN;
+        others[k] =
+            open_context(&cx, &plan, p, a, &chip, &ar) ? heuristic_latency(&cx, k == 1) : NAN;
     }
     a->schedule.pipeline = 0;
     others[3] = compiled(p, a, &chip, &ar);

@@ -45,8 +45,8 @@ static inline bool fake_spec(cim_search_spec *s, const char *json, uint64_t eval
         if (seed)
             status = cim_json_u64(s->doc, seed, &s->seed, &err);
         if (status == CIM_OK)
-            status = cim_json_string(s->doc, cim_json_find(s->strategy_options, "name"), &name,
-                                     &err);
+            status =
+                cim_json_string(s->doc, cim_json_find(s->strategy_options, "name"), &name, &err);
         if (status == CIM_OK)
             snprintf(s->strategy, sizeof s->strategy, "%s", name);
     }
@@ -55,7 +55,12 @@ static inline bool fake_spec(cim_search_spec *s, const char *json, uint64_t eval
     return status == CIM_OK;
 }
 
-typedef enum fake_kind { FAKE_PLAIN, FAKE_SOME_INFEASIBLE, FAKE_ALL_INFEASIBLE, FAKE_FAILING } fake_kind;
+typedef enum fake_kind {
+    FAKE_PLAIN,
+    FAKE_SOME_INFEASIBLE,
+    FAKE_ALL_INFEASIBLE,
+    FAKE_FAILING
+} fake_kind;
 
 /* Smooth in the free parameters, two conflicting objectives; a third of the points infeasible
  * with a graded violation where that is asked for. */
@@ -94,7 +99,7 @@ typedef struct fake_pool {
     cim_search_pool base;
     const cim_search_spec *spec;
     fake_kind kind;
-    uint64_t evaluated; /* by this pool */
+    uint64_t evaluated;              /* by this pool */
     uint64_t stop_after, fail_after; /* 0: never */
 } fake_pool;
 
@@ -117,9 +122,8 @@ static inline cim_status fake_pool_evaluate(cim_search_pool *pool, double *point
 
 static inline fake_pool fake_pool_of(const cim_search_spec *spec, fake_kind kind, int workers)
 {
-    return (fake_pool){.base = {.evaluate = fake_pool_evaluate, .n_workers = workers},
-                       .spec = spec,
-                       .kind = kind};
+    return (fake_pool){
+        .base = {.evaluate = fake_pool_evaluate, .n_workers = workers}, .spec = spec, .kind = kind};
 }
 
 #endif

@@ -23,7 +23,8 @@ typedef struct test_space {
 
 static const test_space spaces[] = {
     {"{\"chip.cores\": {\"range\": [16, 400]}, \"clock_mhz\": {\"real\": [400, 1600]},"
-     " \"crossbar.rows\": {\"log2\": [32, 512]}, \"schedule.level\": {\"choice\": [\"none\", \"cg\"]},"
+     " \"crossbar.rows\": {\"log2\": [32, 512]}, \"schedule.level\": {\"choice\": [\"none\", "
+     "\"cg\"]},"
      " \"crossbar.cols\": {\"expr\": \"crossbar.rows\"}}",
      INFINITY, true},
     {"{\"chip.cores\": {\"values\": [64, 96, 128, 512]}, \"crossbar.rows\": {\"log2\": [64, 512]},"

@@ -433,7 +433,8 @@ static void test_set_refuses(void **state)
         {"crossbar.rows", "--set", "PATH=VALUE is needed"},
         {"=3", "--set", "PATH=VALUE is needed"},
         {"", "--set", "PATH=VALUE is needed"},
-        {"crossbar.rows=abc", "--set crossbar.rows", "found the string \"abc\", an integer is needed"},
+        {"crossbar.rows=abc", "--set crossbar.rows",
+         "found the string \"abc\", an integer is needed"},
         {"crossbar.rows=1.5", "--set crossbar.rows", "allowed is an integer from 1 to 8192"},
         {"crossbar.rows=0", "--set crossbar.rows", "allowed is an integer from 1 to 8192"},
         {"crossbar.rows=", "--set crossbar.rows", "a value is needed"},
@@ -457,8 +458,7 @@ static void test_set_refuses(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cim_err err = {0};
         assert_int_equal(cim_hw_arch_set(&a, bad[i].set, &err), CIM_E_INPUT);
-        if (strcmp(err.where, bad[i].where) != 0 ||
-            !strstr(err.message, bad[i].message))
+        if (strcmp(err.where, bad[i].where) != 0 || !strstr(err.message, bad[i].message))
             fail_msg("--set %s gave %s: %s", bad[i].set, err.where, err.message);
         assert_memory_equal(&a, &before, sizeof a);
     }

@@ -1,7 +1,7 @@
 /* The functional simulator's arithmetic: rounding, integer sums, crossbars on random products and
  * chips, and a whole network with every allocation failing in turn. tests/models/simulate.py compares
  * whole networks with an independent simulator. */
-#include "onnx_builder.h"
+#include "tests/unit/onnx_builder.h"
 
 #include "costmodel/cost.h"
 #include "hwspace/base/memory.h"

@@ -15,7 +15,8 @@
 #include <cmocka.h>
 
 static const char mixed[] =
-    "{\"parameters\": {\"chip.cores\": {\"range\": [16, 400]}, \"clock_mhz\": {\"real\": [400, 1600]},"
+    "{\"parameters\": {\"chip.cores\": {\"range\": [16, 400]}, \"clock_mhz\": {\"real\": [400, "
+    "1600]},"
     " \"crossbar.rows\": {\"log2\": [32, 512]}, \"crossbar.cols\": {\"expr\": \"crossbar.rows\"}},"
     " \"strategy\": {\"name\": \"nsga2\", \"population\": 20, \"seed\": \"%d\"}}";
 
@@ -71,8 +72,7 @@ static outcome run_options(const cim_search_spec *s, const cim_search_run_option
     return out;
 }
 
-static outcome run_in(const cim_search_spec *s, const char *where, bool resume,
-                      uint64_t stop_after)
+static outcome run_in(const cim_search_spec *s, const char *where, bool resume, uint64_t stop_after)
 {
     cim_search_run_options o = {.dir = where, .resume = resume, .checkpoint_seconds = 1e-9};
     return run_options(s, &o, stop_after);
@@ -401,7 +401,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_damaged, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_other_points, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_unusable_directory, make_dir, remove_dir),
-        cmocka_unit_test(test_repetitions), cmocka_unit_test(test_out_of_memory)};
+        cmocka_unit_test(test_repetitions),
+        cmocka_unit_test(test_out_of_memory)};
     cim_rng_library_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

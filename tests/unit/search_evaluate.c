@@ -53,9 +53,9 @@ static double points[N_POINTS][MAX_WIDTH];
 static void draw(uint64_t seed)
 {
     cim_hw_sampler *s;
-    assert_int_equal(cim_hw_sampler_create(spec.space, CIM_HW_SAMPLING_RANDOM, seed, N_POINTS, &s,
-                                           NULL),
-                     CIM_OK);
+    assert_int_equal(
+        cim_hw_sampler_create(spec.space, CIM_HW_SAMPLING_RANDOM, seed, N_POINTS, &s, NULL),
+        CIM_OK);
     for (size_t i = 0; i < N_POINTS; i++)
         assert_true(cim_hw_sampler_next(s, points[i]));
     cim_hw_sampler_destroy(s);
@@ -272,13 +272,12 @@ static void test_aggregate(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_aggregate),
-        cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_pure_and_without_allocation),
-        cmocka_unit_test(test_violations),
-        cmocka_unit_test(test_separate),
-        cmocka_unit_test(test_plan)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_aggregate),
+                                       cmocka_unit_test(test_by_hand),
+                                       cmocka_unit_test(test_pure_and_without_allocation),
+                                       cmocka_unit_test(test_violations),
+                                       cmocka_unit_test(test_separate),
+                                       cmocka_unit_test(test_plan)};
     cim_rng_library_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,11 +22,13 @@ static const char full[] =
     " \"set\": {\"workload.weight_bits\": 4, \"schedule.pipeline\": false},"
     " \"parameters\": {\"chip.cores\": {\"values\": [64, 128, 256]},"
     "   \"crossbar.rows\": {\"log2\": [64, 512]}, \"crossbar.adc_bits\": {\"range\": [4, 10]},"
-    "   \"clock_mhz\": {\"real\": [400.1, 1600]}, \"schedule.level\": {\"choice\": [\"none\", \"cg\"]},"
+    "   \"clock_mhz\": {\"real\": [400.1, 1600]}, \"schedule.level\": {\"choice\": [\"none\", "
+    "\"cg\"]},"
     "   \"crossbar.cols\": {\"expr\": \"crossbar.rows\"}},"
     " \"constraints\": [\"crossbar.parallel_rows <= crossbar.rows\"],"
     " \"objectives\": [\"latency_s:vgg16\", \"throughput_ips:resnet18\"],"
-    " \"strategy\": {\"name\": \"nsga2\", \"seed\": \"18446744073709551615\", \"eta_mutation\": 15},"
+    " \"strategy\": {\"name\": \"nsga2\", \"seed\": \"18446744073709551615\", \"eta_mutation\": "
+    "15},"
     " \"budget\": {\"evaluations\": 20000, \"seconds\": 3600.5}}";
 
 static cim_search_spec spec;
@@ -222,9 +224,9 @@ static void test_broken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),      cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_read),       cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_overrides), cmocka_unit_test(test_invalid),
+        cmocka_unit_test(test_overrides),  cmocka_unit_test(test_invalid),
         cmocka_unit_test(test_broken)};
     cim_rng_library_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
