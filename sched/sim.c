@@ -135,14 +135,28 @@ static double round_to(int dtype, double v)
     }
 }
 
+/* Range of an integer type, as far as it is simulated. */
+static void int_range(int dtype, double *low, double *high)
+{
+    int bits = 8 * (int)cim_cc_dtype_size(dtype);
+    bool plain = cim_cc_dtype_is_unsigned(dtype);
+    *high = dtype == CIM_CC_DT_BOOL ? 1 : ldexp(1, plain ? bits : bits - 1) - 1;
+    *low = plain ? 0 : -*high - 1;
+    *high = fmin(*high, CIM_CC_SIM_MAX_INT);
+    *low = fmax(*low, -CIM_CC_SIM_MAX_INT);
+}
+
 static void round_output(cim_cc_run *r, uint32_t k)
 {
     const cim_cc_net_tensor *t = cim_cc_out_at(&r->x, k);
-    double *v = t ? r->value[r->x.node->outputs[k]] : NULL;
+    double *v = t ? r->value[r->x.node->outputs[k]] : NULL, low = 0, high = 0;
+    if (t)
+        int_range(t->dtype, &low, &high);
     for (int64_t i = 0; v && i < t->elements; i++) {
         v[i] = round_to(t->dtype, v[i]);
-        if (!cim_cc_dtype_is_real(t->dtype) && !(fabs(v[i]) <= CIM_CC_SIM_MAX_INT)) {
-            cim_cc_fail(&r->x, "gives an integer beyond 2^53, which is not simulated");
+        if (!cim_cc_dtype_is_real(t->dtype) && !(v[i] >= low && v[i] <= high)) {
+            cim_cc_fail(&r->x, "gives %g, an integer outside %g..%g, the range of '%.60s'", v[i],
+                        low, high, t->name);
             return;
         }
     }
@@ -219,14 +233,17 @@ static cim_status input_check(const cim_cc_net *net, const cim_cc_net_tensor *t,
                            cim_cc_shape_text(t->rank, t->dims, want, sizeof want),
                            cim_cc_shape_text(in->rank, in->dims, have, sizeof have));
     bool real = cim_cc_dtype_is_real(t->dtype);
+    double low, high;
+    int_range(t->dtype, &low, &high);
     for (int64_t i = 0; i < t->elements; i++) {
         if (!isfinite(in->values[i]))
             return cim_err_set(err, CIM_E_INPUT, net->name,
                                "input '%.80s': element %lld is not finite", t->name, (long long)i);
-        if (!real && in->values[i] != trunc(in->values[i]))
+        if (!real &&
+            (in->values[i] != trunc(in->values[i]) || in->values[i] < low || in->values[i] > high))
             return cim_err_set(err, CIM_E_INPUT, net->name,
-                               "input '%.80s' takes integers, element %lld is %g", t->name,
-                               (long long)i, in->values[i]);
+                               "input '%.80s' takes integers from %g to %g, element %lld is %g",
+                               t->name, low, high, (long long)i, in->values[i]);
     }
     return CIM_OK;
 }

@@ -211,7 +211,7 @@ static bool matmul_of(cim_cc_run *r, matmul *mm)
     mm->m = a->rank > 1 ? a->dims[a->rank - 2] : 1;
     mm->n = b->rank > 1 ? b->dims[b->rank - 1] : 1;
     mm->k = a->dims[a->rank - 1];
-    mm->batches = out->elements / (mm->m * mm->n);
+    mm->batches = out->elements > 0 ? out->elements / (mm->m * mm->n) : 0;
     int batch_rank = out->rank - (a->rank > 1) - (b->rank > 1);
     mm->a = cim_cc_sim_scratch(r, mm->batches, sizeof *mm->a);
     mm->b = cim_cc_sim_scratch(r, mm->batches, sizeof *mm->b);

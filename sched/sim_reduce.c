@@ -263,7 +263,7 @@ static void run_channel_norm(cim_cc_run *r)
     if (!v || !gamma || !beta || !out || (batch && (!mean || !variance)))
         return;
     int64_t channels = a->rank > 1 ? a->dims[1] : 1, n = cim_cc_product(a->dims, 2, a->rank);
-    for (int64_t i = 0; i < a->elements / n; i++) {
+    for (int64_t i = 0; n > 0 && i < a->elements / n; i++) {
         int64_t c = i % channels;
         double m = 0, inverse = 0;
         if (batch) {

@@ -346,6 +346,9 @@ simple("Sigmoid", lambda x: 1 / (1 + np.exp(-x)))
 simple("HardSigmoid", lambda x, alpha=0.2, beta=0.5: np.clip(alpha * x + beta, 0, 1))
 simple("HardSwish", lambda x: x * np.clip(x / 6 + 0.5, 0, 1))
 simple("Erf", erf)
+simple("Gelu", lambda x, approximate=b"none": x / 2 * (
+    1 + (np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x ** 3)) if approximate == b"tanh" else
+         erf(x / 2 ** 0.5))))
 simple("Tanh", np.tanh)
 simple("Exp", np.exp)
 simple("Sqrt", np.sqrt)
@@ -509,6 +512,7 @@ def products(folder):
     yield one("matmul", "MatMul", (2, 3, 40), (40, 9))
     yield one("matmul_left", "MatMul", (2, 40, 3), (9, 40), weight_first=True)
     yield computed(folder, r)
+    yield gelus(folder, r)
     yield one("matmul_batch", "MatMul", (5, 2, 40), (5, 40, 3))
 
 
@@ -529,6 +533,20 @@ def computed(folder, r):
          numpy_helper.from_array(np.array([1]), "one")])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
     return "computed", path, {"x": x}, None
+
+
+def gelus(folder, r):
+    """The operator of set 20, both forms: exporters of today still write its parts."""
+    path = os.path.join(folder, "gelus.onnx")
+    w, x = (r.standard_normal(s).astype(np.float32) for s in ((30, 8), (4, 30)))
+    graph = helper.make_graph(
+        [helper.make_node("Gelu", ["x"], ["g"]), helper.make_node("MatMul", ["g", "w"], ["m"],
+                                                                  name="n"),
+         helper.make_node("Gelu", ["m"], ["y"], approximate="tanh")], "g",
+        [helper.make_tensor_value_info("x", 1, x.shape)],
+        [helper.make_tensor_value_info("y", 1, None)], [numpy_helper.from_array(w, "w")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), path)
+    return "gelus", path, {"x": x}, None
 
 
 def simulate(path, inputs, folder, *flags, status=0):

@@ -26,7 +26,7 @@ except Exception as e:  # any of these may be missing or too old to run
 CIMDSE = os.environ.get("CIMDSE", "cimdse")
 
 # Every operator that is claimed (SIMULATORS.md), and how many cases of it must at least have run.
-CLAIMED = """Abs Add And AveragePool BatchNormalization Cast Ceil Clip Concat Cos Div
+CLAIMED = """Abs Add And AveragePool BatchNormalization Cast CastLike Ceil Clip Concat Cos Div
 Dropout Elu Equal Erf Exp Expand Flatten Floor Gather Gemm GlobalAveragePool GlobalMaxPool Greater
 GreaterOrEqual HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Less
 LessOrEqual Log LogSoftmax MatMul Max MaxPool Mean Min Mul Neg Not Or PRelu Pad Pow Reciprocal
