@@ -277,8 +277,8 @@ static void place_operators(cim_cc_plan *plan)
     }
 }
 
-/* Cut, duplicate and place for the objective that the plan's schedule names. */
-static cim_status cut_and_build(cim_cc_context *cx, cuts *c, uint32_t *picks)
+/* Cuts for the objective that the plan's schedule names. */
+static cim_status cut(cim_cc_context *cx, cuts *c)
 {
     cim_cc_plan *plan = cx->plan;
     bool fits = c->sums.units[plan->n_nodes] <= plan->budget;
@@ -296,7 +296,7 @@ static cim_status cut_and_build(cim_cc_context *cx, cuts *c, uint32_t *picks)
         if (segment_cost(plan, &r, false, 0.0, c->picks) <= c->cost[plan->n_nodes])
             c->from[plan->n_nodes] = 0;
     }
-    return build_segments(cx, c, picks);
+    return CIM_OK;
 }
 
 /* Energy times time of the run as built. */
@@ -313,27 +313,34 @@ static double run_edp(const cim_cc_plan *plan)
     return pj * plan->latency_ns;
 }
 
-/* The product of two sums over segments is no sum over segments: of the cuts and copies that serve
- * time, energy, and each segment's own product, the best is taken. */
+/* The product of two sums over segments is no sum over segments: the cuts that serve time and those
+ * that serve energy, with copies for the same or for each segment's own product; the best is kept. */
 static cim_status build_for_edp(cim_cc_context *cx, cuts *c, uint32_t *picks)
 {
-    static const int64_t tries[] = {CIM_HW_OBJECTIVE_LATENCY, CIM_HW_OBJECTIVE_ENERGY,
-                                    CIM_HW_OBJECTIVE_EDP};
-    int64_t *objective = &cx->plan->arch.schedule.objective;
-    int64_t best = CIM_HW_OBJECTIVE_EDP;
+    static const int64_t cut_for[] = {CIM_HW_OBJECTIVE_LATENCY, CIM_HW_OBJECTIVE_ENERGY};
+    int64_t *objective = &cx->plan->arch.schedule.objective, best = CIM_HW_OBJECTIVE_EDP;
+    size_t n = (size_t)cx->plan->n_nodes + 1;
+    uint32_t *from = cim_arena_alloc(cx->ar, n, sizeof *from);
     double least = INFINITY;
-    cim_status s = CIM_OK;
-    for (size_t i = 0; i < sizeof tries / sizeof *tries && s == CIM_OK; i++) {
-        *objective = tries[i];
-        s = cut_and_build(cx, c, picks);
+    cim_status s = from ? CIM_OK : CIM_E_NOMEM;
+    for (size_t i = 0; i < 4 && s == CIM_OK; i++) {
+        *objective = cut_for[i / 2];
+        if (i % 2 == 0)
+            s = cut(cx, c);
+        else
+            *objective = CIM_HW_OBJECTIVE_EDP;
+        if (s == CIM_OK)
+            s = build_segments(cx, c, picks);
         if (s != CIM_OK || !(run_edp(cx->plan) < least))
             continue;
         least = run_edp(cx->plan);
-        best = tries[i];
+        best = *objective;
+        memcpy(from, c->from, n * sizeof *from);
     }
-    if (s == CIM_OK && *objective != best) {
-        *objective = best;
-        s = cut_and_build(cx, c, picks);
+    *objective = best;
+    if (s == CIM_OK && isfinite(least)) {
+        memcpy(c->from, from, n * sizeof *from);
+        s = build_segments(cx, c, picks);
     }
     *objective = CIM_HW_OBJECTIVE_EDP;
     return s;
@@ -356,8 +363,8 @@ bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status)
         c.sums.units[plan->n_nodes] <= plan->budget && plan->arch.device.type != CIM_HW_DEVICE_SRAM;
     if (plan->arch.schedule.objective == CIM_HW_OBJECTIVE_EDP && !stays)
         *status = build_for_edp(cx, &c, picks);
-    else
-        *status = cut_and_build(cx, &c, picks);
+    else if ((*status = cut(cx, &c)) == CIM_OK)
+        *status = build_segments(cx, &c, picks);
     if (*status != CIM_OK)
         return false;
     place_operators(plan);
