@@ -162,6 +162,22 @@ static cim_status price_edge(cim_cc_context *cx, cuts *c, uint32_t a, uint32_t b
     return CIM_OK;
 }
 
+/* Which segment lengths a pipelined network's cuts are compared at: all short ones, then ever fewer,
+ * and the longest that fits. Timing a long range costs much, and its neighbours differ little. One
+ * operator after another, every length is compared: bounds and sums are cheap there. */
+static bool length_compared(const cim_cc_plan *plan, const prefix *p, uint32_t a, uint32_t b)
+{
+    enum { ALL_UP_TO = 10 };
+    uint32_t length = b - a;
+    if (!cim_cc_pipelined(plan) || length <= ALL_UP_TO || a == 0 ||
+        p->units[b] - p->units[a - 1] > plan->budget)
+        return true;
+    uint32_t step = ALL_UP_TO;
+    while (step < length)
+        step += step / 3;
+    return step == length;
+}
+
 /* Shortest path over cut positions. Starts are tried from the nearest, so that the longest
  * segments, whose bounds are the strongest, come last. */
 static cim_status cut_optimal(cim_cc_context *cx, cuts *c)
@@ -175,7 +191,8 @@ static cim_status cut_optimal(cim_cc_context *cx, cuts *c)
         for (uint32_t a = b; a-- > 0;) {
             if (c->sums.units[b] - c->sums.units[a] > plan->budget)
                 break;
-            if (c->cost[a] + unit * bound_ns(plan, &c->sums, a, b) >= c->cost[b])
+            if (!length_compared(plan, &c->sums, a, b) ||
+                c->cost[a] + unit * bound_ns(plan, &c->sums, a, b) >= c->cost[b])
                 continue;
             double cost;
             CIM_TRY(price_edge(cx, c, a, b, &cost));
