@@ -231,9 +231,24 @@ static cim_status bind_input(cim_cc_net *net, cim_cc_net_input *in, int64_t sequ
     return CIM_OK;
 }
 
+/* A length that nothing would take is a mistake, not a wish to ignore. */
+static cim_status check_sequence(const cim_cc_net *net, int64_t sequence, cim_err *err)
+{
+    for (uint32_t i = 0; i < net->n_inputs; i++)
+        for (int k = 0; k < net->inputs[i].rank; k++)
+            if (net->inputs[i].params[k] && names_sequence(net->inputs[i].params[k]))
+                return CIM_OK;
+    return cim_err_set(err, CIM_E_INPUT, net->name,
+                       "workload.sequence_length is %lld, but no input has a dynamic sequence "
+                       "dimension; allowed is 0",
+                       (long long)sequence);
+}
+
 cim_status cim_cc_net_bind(cim_cc_net *net, const cim_cc_model_options *options, cim_err *err)
 {
     int64_t sequence = options ? options->sequence_length : 0;
+    if (sequence > 0)
+        CIM_TRY(check_sequence(net, sequence, err));
     for (size_t i = 0; options && i < options->n_inputs; i++)
         CIM_TRY(bind_option(net, options->inputs[i], err));
     for (uint32_t i = 0; i < net->n_inputs; i++)

@@ -55,6 +55,8 @@ CASES = [
     (["compile", "resnet18", "isaac", "--objective", "speed"], ["speed", "latency"]),
     (["compile", "resnet18", "isaac", "--set", "schedule.stagger=true"], ["schedule.stagger"]),
     (["compile", "resnet18", "isaac", "--emit", "x.flow"], ["--emit"]),
+    (["compile", "resnet18", "isaac", "--set", "workload.sequence_length=5"],
+     ["sequence_length", "resnet18"]),
     (["compile", "resnet18", "isaac", "--json", "no/such/dir/x.json"], ["no/such/dir/x.json"]),
     (["run", "missing.json", "-o", "out"], ["missing.json"]),
     (["run", "SPEC:{}"], ["-o"]),
