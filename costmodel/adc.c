@@ -67,8 +67,8 @@ static bool in_range(const cost_adc_model *m, const cim_hw_arch *arch, char *rea
     return true;
 }
 
-static void evaluate(const cim_cost_library *lib, const cost_adc_model *m,
-                     const cim_hw_arch *arch, const cost_scale *chip, cost_adc *out)
+static void evaluate(const cim_cost_library *lib, const cost_adc_model *m, const cim_hw_arch *arch,
+                     const cost_scale *chip, cost_adc *out)
 {
     double bits = (double)arch->crossbar.adc_bits;
     double energy = chip->energy / m->at.energy, area = chip->area / m->at.area;
@@ -96,8 +96,8 @@ static void evaluate(const cim_cost_library *lib, const cost_adc_model *m,
         break;
     }
     case COST_ADC_SILICON:
-        out->pj = m->cap_ff * 1e-3 * chip->v * chip->v * zigzag_capacitance(bits) /
-                  zigzag_capacitance(8);
+        out->pj =
+            m->cap_ff * 1e-3 * chip->v * chip->v * zigzag_capacitance(bits) / zigzag_capacitance(8);
         out->um2 = m->area_8b * pow(2, bits - 8) * area;
         break;
     }
@@ -125,8 +125,8 @@ bool cost_adc_price(const cim_cost_library *lib, const cim_hw_arch *arch, const 
                  arch->crossbar.adc_msps, m->name, limit, m->name);
         return false;
     }
-    out->rate_msps = isnan(arch->crossbar.adc_msps) ? fmin(need_msps, limit)
-                                                    : arch->crossbar.adc_msps;
+    out->rate_msps =
+        isnan(arch->crossbar.adc_msps) ? fmin(need_msps, limit) : arch->crossbar.adc_msps;
     evaluate(lib, m, arch, chip, out);
     return true;
 }

@@ -22,48 +22,48 @@ typedef enum cim_cost_kind {
     CIM_COST_ADC,
     CIM_COST_SAMPLE_HOLD,
     CIM_COST_SHIFT_ADD,
-    CIM_COST_REGISTER,       /* input/output registers beside the crossbars */
-    CIM_COST_LOCAL_BUFFER,   /* L1 of the cores and its bus */
-    CIM_COST_GLOBAL_BUFFER,  /* L0 */
+    CIM_COST_REGISTER,      /* input/output registers beside the crossbars */
+    CIM_COST_LOCAL_BUFFER,  /* L1 of the cores and its bus */
+    CIM_COST_GLOBAL_BUFFER, /* L0 */
     CIM_COST_NOC,
     CIM_COST_ALU,
     CIM_COST_OFFCHIP,
-    CIM_COST_OTHER,          /* named parts that fit nowhere else (sigmoid, max-pool unit) */
-    CIM_COST_LEAKAGE,        /* energy and power only; its area is zero */
+    CIM_COST_OTHER,   /* named parts that fit nowhere else (sigmoid, max-pool unit) */
+    CIM_COST_LEAKAGE, /* energy and power only; its area is zero */
     CIM_COST_N_KINDS
 } cim_cost_kind;
 extern const char *const cim_cost_kind_names[CIM_COST_N_KINDS];
 
 /* Events the scheduler counts, one unit energy each. */
 typedef enum cim_cost_event {
-    CIM_EV_CELL_READ,     /* one cell read in one activation: rows_on * cols * activations */
-    CIM_EV_XB_STEP,       /* one activation step (one row group, one input phase) of one crossbar:
+    CIM_EV_CELL_READ,   /* one cell read in one activation: rows_on * cols * activations */
+    CIM_EV_XB_STEP,     /* one activation step (one row group, one input phase) of one crossbar:
                              registers and parts that run while a crossbar runs */
-    CIM_EV_DAC,           /* one wordline driven with one input digit */
-    CIM_EV_ADC,           /* one conversion */
-    CIM_EV_SAMPLE_HOLD,   /* one column sampled */
-    CIM_EV_SHIFT_ADD,     /* one converted value shifted and added */
+    CIM_EV_DAC,         /* one wordline driven with one input digit */
+    CIM_EV_ADC,         /* one conversion */
+    CIM_EV_SAMPLE_HOLD, /* one column sampled */
+    CIM_EV_SHIFT_ADD,   /* one converted value shifted and added */
     CIM_EV_L1_READ_BIT,
     CIM_EV_L1_WRITE_BIT,
     CIM_EV_L0_READ_BIT,
     CIM_EV_L0_WRITE_BIT,
-    CIM_EV_NOC_BIT_HOP,   /* one bit over one link and router */
-    CIM_EV_ALU_ADD,       /* add, subtract, compare, max, shift: one per element */
+    CIM_EV_NOC_BIT_HOP, /* one bit over one link and router */
+    CIM_EV_ALU_ADD,     /* add, subtract, compare, max, shift: one per element */
     CIM_EV_ALU_MUL,
-    CIM_EV_ALU_DIV,       /* divide, square root */
-    CIM_EV_ALU_SPECIAL,   /* exponential, sigmoid, tanh, erf: one table or iterative evaluation */
+    CIM_EV_ALU_DIV,     /* divide, square root */
+    CIM_EV_ALU_SPECIAL, /* exponential, sigmoid, tanh, erf: one table or iterative evaluation */
     CIM_EV_OFFCHIP_BIT,
-    CIM_EV_CELL_WRITE,    /* one cell programmed */
+    CIM_EV_CELL_WRITE, /* one cell programmed */
     CIM_COST_N_EVENTS
 } cim_cost_event;
 extern const char *const cim_cost_event_names[CIM_COST_N_EVENTS];
 
 /* Remarks of a pricing that the report spells out (bits of cim_cost_chip.notes). */
 enum {
-    CIM_COST_NOTE_SUPPLY = 1,   /* supply outside the range of the scaling fits: C V^2 beyond it */
-    CIM_COST_NOTE_BUFFER = 2,   /* a buffer outside the CACTI table's sizes: extrapolated */
-    CIM_COST_NOTE_PARTS = 4,    /* more instances of a listed component charged than listed */
-    CIM_COST_NOTE_ADC_STEP = 8, /* conversion, not reading, sets the step */
+    CIM_COST_NOTE_SUPPLY = 1,    /* supply outside the range of the scaling fits: C V^2 beyond it */
+    CIM_COST_NOTE_BUFFER = 2,    /* a buffer outside the CACTI table's sizes: extrapolated */
+    CIM_COST_NOTE_PARTS = 4,     /* more instances of a listed component charged than listed */
+    CIM_COST_NOTE_ADC_STEP = 8,  /* conversion, not reading, sets the step */
     CIM_COST_NOTE_CELL_BITS = 16 /* more bits per cell than the device entry vouches for */
 };
 
@@ -76,7 +76,8 @@ typedef struct cim_cost_chip {
     double step_ns;      /* pipelined step: max(read_ns, adc_ns) */
     double mvm_fill_ns;  /* after the last step of a product: conversion, shift-add */
     double write_row_ns; /* programming one row of one crossbar */
-    double alu_add_cycles, alu_mul_cycles, alu_div_cycles, alu_special_cycles; /* ALU operations each counts for */
+    double alu_add_cycles, alu_mul_cycles, alu_div_cycles,
+        alu_special_cycles;      /* ALU operations each counts for */
     double core_alu_ops_per_ns;  /* of one core */
     double chip_alu_ops_per_ns;  /* of the chip-level ALU */
     double l1_bits_per_ns;       /* of one core's buffer */
@@ -84,9 +85,9 @@ typedef struct cim_cost_chip {
     double noc_link_bits_per_ns; /* of one link */
     double offchip_bits_per_ns;
     double unit_pj[CIM_COST_N_EVENTS];
-    double leak_mw[CIM_COST_N_KINDS];     /* of the whole chip, by where it leaks; sum = leakage */
+    double leak_mw[CIM_COST_N_KINDS]; /* of the whole chip, by where it leaks; sum = leakage */
     double leakage_mw;
-    double area_um2[CIM_COST_N_KINDS];    /* of the whole chip; sum = total */
+    double area_um2[CIM_COST_N_KINDS]; /* of the whole chip; sum = total */
     double area_mm2;
     /* Everything active at once: unit_pj * max_rate by kind, and all leakage in its own row.
      * Programming cells is not part of it: arrays are either programmed or read. */
@@ -100,7 +101,7 @@ typedef struct cim_cost_chip {
     double own_area_um2[CIM_HW_N_TIERS][CIM_COST_N_KINDS];
     double own_leak_mw[CIM_HW_N_TIERS][CIM_COST_N_KINDS];
     double own_unit_pj[CIM_HW_N_TIERS][CIM_COST_N_EVENTS];
-    double adc_msps; /* rate of one converter; 0 without */
+    double adc_msps;                   /* rate of one converter; 0 without */
     double supply_min_v, supply_max_v; /* range of the scaling fits at this node */
     unsigned notes;                    /* CIM_COST_NOTE_* */
 } cim_cost_chip;

@@ -2,14 +2,14 @@
 #include "costmodel/cost.h"
 
 const char *const cim_cost_kind_names[CIM_COST_N_KINDS] = {
-    "crossbar",      "crossbar_write", "dac", "adc", "sample_hold", "shift_add", "register",
-    "local_buffer",  "global_buffer",  "noc", "alu", "offchip",     "other",     "leakage",
+    "crossbar",     "crossbar_write", "dac", "adc", "sample_hold", "shift_add", "register",
+    "local_buffer", "global_buffer",  "noc", "alu", "offchip",     "other",     "leakage",
 };
 
 const char *const cim_cost_event_names[CIM_COST_N_EVENTS] = {
-    "cell_read",    "crossbar_step", "dac",     "adc",         "sample_hold", "shift_add",
-    "l1_read_bit",  "l1_write_bit",  "l0_read_bit", "l0_write_bit", "noc_bit_hop", "alu_add",
-    "alu_mul",      "alu_div",       "alu_special", "offchip_bit",  "cell_write",
+    "cell_read",   "crossbar_step", "dac",         "adc",          "sample_hold", "shift_add",
+    "l1_read_bit", "l1_write_bit",  "l0_read_bit", "l0_write_bit", "noc_bit_hop", "alu_add",
+    "alu_mul",     "alu_div",       "alu_special", "offchip_bit",  "cell_write",
 };
 
 static const cim_cost_kind event_kinds[CIM_COST_N_EVENTS] = {

@@ -82,8 +82,8 @@ static cim_status read_built_in(cim_cost_library *lib, cim_err *err)
         cim_json *doc = NULL;
         char name[96];
         snprintf(name, sizeof name, "library/%s", f->name);
-        CIM_TRY(cim_json_parse((const char *)f->begin, (size_t)(f->end - f->begin), name, &doc,
-                               err));
+        CIM_TRY(
+            cim_json_parse((const char *)f->begin, (size_t)(f->end - f->begin), name, &doc, err));
         cim_status st = cost_library_read(lib, doc, err);
         cim_json_free(doc);
         CIM_TRY(st);

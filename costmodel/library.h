@@ -28,8 +28,8 @@ typedef struct cost_scale {
 
 typedef struct cost_node {
     double nm, log_nm, area, log_area;
-    double energy[3], delay[4]; /* polynomials in V, highest power first */
-    double v_min, v_max;        /* where the fits hold */
+    double energy[3], delay[4];  /* polynomials in V, highest power first */
+    double v_min, v_max;         /* where the fits hold */
     double log_delay[COST_GRID]; /* monotone envelope over [v_min, v_max] */
 } cost_node;
 
@@ -43,7 +43,7 @@ typedef enum cost_scaling {
 typedef struct cost_device {
     bool present;
     cost_scaling scaling;
-    bool wordline; /* driven by plain wordlines instead of the analog driver "dac" */
+    bool wordline;          /* driven by plain wordlines instead of the analog driver "dac" */
     cost_scale at, leak_at; /* where the values were published */
     double max_bits;
     double cell_f2, digital_f2; /* of an analog and of a digital CIM array */
@@ -73,7 +73,7 @@ typedef struct cost_adc_model {
     double bits[COST_MAX_ROWS], pj[COST_MAX_ROWS], um2[COST_MAX_ROWS];
     double power_factor; /* quoted_rate / rate_max: energy at the rate the power is drawn at */
     double lin_ff, exp_ff, area_exponent, area_slope, row_ns, bit_ns; /* zigzag */
-    int n_fit;                                                       /* neurosim */
+    int n_fit;                                                        /* neurosim */
     double fit_nm[COST_MAX_ROWS], fit_slope[COST_MAX_ROWS], fit_offset[COST_MAX_ROWS];
     char area_of[COST_NAME]; /* another model that lends its area */
     int area_index;
@@ -157,12 +157,12 @@ typedef struct cost_part {
     int n_events;
     cim_cost_event event[COST_MAX_EVENTS];
     double pj[COST_MAX_EVENTS];
-    double rate;        /* events per ns one instance sustains; its power is drawn at this rate */
-    unsigned replaces;  /* bits of cost_slot */
+    double rate;       /* events per ns one instance sustains; its power is drawn at this rate */
+    unsigned replaces; /* bits of cost_slot */
     cost_load load;
-    double reference;   /* load the values were published for */
-    double shared_by;   /* crossbars one instance serves with one event (a shared DAC array) */
-    double ports;       /* of a router: rate / ports is one link's */
+    double reference; /* load the values were published for */
+    double shared_by; /* crossbars one instance serves with one event (a shared DAC array) */
+    double ports;     /* of a router: rate / ports is one link's */
 } cost_part;
 
 typedef struct cost_default {
@@ -206,7 +206,7 @@ void cost_scaling_supply(const cim_cost_library *lib, double nm, double *v_min, 
 
 /* ---- adc.c ---- */
 typedef struct cost_adc {
-    double pj;       /* dynamic, per conversion */
+    double pj;           /* dynamic, per conversion */
     double um2, leak_mw; /* per converter */
     double rate_msps;    /* at which it runs */
 } cost_adc;
@@ -245,12 +245,12 @@ typedef enum cost_dim {
     COST_DIM_LENGTH,   /* nm */
     COST_DIM_VOLTAGE,
     COST_DIM_BITS,
-    COST_DIM_SIZE,     /* KiB */
-    COST_DIM_RATE,     /* 1/ns */
-    COST_DIM_SAMPLING, /* MS/s */
+    COST_DIM_SIZE,        /* KiB */
+    COST_DIM_RATE,        /* 1/ns */
+    COST_DIM_SAMPLING,    /* MS/s */
     COST_DIM_CAPACITANCE, /* fF */
     COST_DIM_RESISTANCE,
-    COST_DIM_WIRE,     /* pJ/mm */
+    COST_DIM_WIRE, /* pJ/mm */
     COST_N_DIMS
 } cost_dim;
 enum { COST_POSITIVE = 1, COST_OPTIONAL = 2 }; /* flags */

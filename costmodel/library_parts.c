@@ -159,10 +159,9 @@ static cim_status read_load(const cim_json *doc, const cim_json_node *node, cost
 static cim_status read_part(const cim_json *doc, const cim_json_node *node, cost_part *p,
                             cim_err *err)
 {
-    static const char *const keys[] = {"kind",    "source", "technology", "supply",
-                                       "area",    "power",  "leakage",    "events",
-                                       "energies", "rate",  "replaces",   "load",
-                                       "shared_by", "ports"};
+    static const char *const keys[] = {"kind",     "source",  "technology", "supply",   "area",
+                                       "power",    "leakage", "events",     "energies", "rate",
+                                       "replaces", "load",    "shared_by",  "ports"};
     CIM_TRY(cost_read_source(doc, node, err));
     CIM_TRY(cim_json_known_keys(doc, node, keys, sizeof keys / sizeof keys[0], err));
     const cim_json_node *kind;
@@ -205,8 +204,8 @@ cim_status cost_read_parts(cim_cost_library *lib, const cim_json *doc, const cim
     return CIM_OK;
 }
 
-cim_status cost_read_defaults(cim_cost_library *lib, const cim_json *doc,
-                              const cim_json_node *node, cim_err *err)
+cim_status cost_read_defaults(cim_cost_library *lib, const cim_json *doc, const cim_json_node *node,
+                              cim_err *err)
 {
     static const char *const keys[] = {"component", "tier", "count"};
     CIM_TRY(cost_read_source(doc, node, err));

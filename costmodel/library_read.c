@@ -82,12 +82,26 @@ static cim_status read_scaling(cim_cost_library *lib, const cim_json *doc,
 static cim_status read_device(const cim_json *doc, const cim_json_node *e, cost_device *d,
                               cim_err *err)
 {
-    static const char *const keys[] = {
-        "source",         "technology",   "supply",         "scaling",         "bits_per_cell_max",
-        "cell_area",      "read_energy",  "read_time",      "read_time_rows",  "write_energy",
-        "write_time",     "leakage",      "leakage_technology", "leakage_supply", "endurance",
-        "resistance_on",  "resistance_off", "variation",  "driver",
-        "cell_area_digital"};
+    static const char *const keys[] = {"source",
+                                       "technology",
+                                       "supply",
+                                       "scaling",
+                                       "bits_per_cell_max",
+                                       "cell_area",
+                                       "read_energy",
+                                       "read_time",
+                                       "read_time_rows",
+                                       "write_energy",
+                                       "write_time",
+                                       "leakage",
+                                       "leakage_technology",
+                                       "leakage_supply",
+                                       "endurance",
+                                       "resistance_on",
+                                       "resistance_off",
+                                       "variation",
+                                       "driver",
+                                       "cell_area_digital"};
     static const char *const drivers[] = {"dac", "wordline"};
     const cim_json_node *driver;
     int word = 0;
@@ -164,10 +178,10 @@ static cim_status read_adc_table(const cim_json *doc, const cim_json_node *e, co
     CIM_TRY(cost_member(doc, e, "rows", &rows, err));
     CIM_TRY(cim_json_expect(doc, rows, CIM_JSON_OBJECT, err));
     CIM_TRY(cim_json_known_keys(doc, rows, keys, COUNT(keys), err));
-    CIM_TRY(cost_read_column(doc, rows, "energy", COST_DIM_ENERGY, m->pj, COST_MAX_ROWS,
-                             &m->n_rows, err));
-    CIM_TRY(cost_read_column(doc, rows, "area", COST_DIM_AREA, m->um2, COST_MAX_ROWS, &m->n_rows,
+    CIM_TRY(cost_read_column(doc, rows, "energy", COST_DIM_ENERGY, m->pj, COST_MAX_ROWS, &m->n_rows,
                              err));
+    CIM_TRY(
+        cost_read_column(doc, rows, "area", COST_DIM_AREA, m->um2, COST_MAX_ROWS, &m->n_rows, err));
     CIM_TRY(cost_member(doc, rows, "bits", &bits, err));
     CIM_TRY(cim_json_expect(doc, bits, CIM_JSON_ARRAY, err));
     if (cim_json_count(bits) != (size_t)m->n_rows)
@@ -188,8 +202,8 @@ static cim_status read_adc_table(const cim_json *doc, const cim_json_node *e, co
     return CIM_OK;
 }
 
-static cim_status read_adc_neurosim(const cim_json *doc, const cim_json_node *e,
-                                    cost_adc_model *m, cim_err *err)
+static cim_status read_adc_neurosim(const cim_json *doc, const cim_json_node *e, cost_adc_model *m,
+                                    cim_err *err)
 {
     static const char *const keys[] = {"technology", "slope", "offset"};
     const cim_json_node *fit, *lender;
@@ -244,7 +258,8 @@ static cim_status read_adc_form(const cim_json *doc, const cim_json_node *e, cos
         };
         CIM_TRY(cost_read_values(doc, e, q, COUNT(q), err));
         if (m->area_slope > 0.30102) /* log10(2): the area would fall with bits */
-            return cim_json_error(doc, e, err, "area_slope above log10(2) makes area fall with bits");
+            return cim_json_error(doc, e, err,
+                                  "area_slope above log10(2) makes area fall with bits");
         return CIM_OK;
     }
     const cost_quantity rate = {"rate_max", COST_DIM_SAMPLING, COST_POSITIVE, &m->rate_max_msps};
@@ -268,11 +283,11 @@ static cim_status read_adc(const cim_json *doc, const cim_json_node *e, cost_adc
 {
     static const char *const forms[] = {"table", "accelergy", "zigzag", "neurosim", "silicon"};
     static const char *const keys[] = {
-        "form",          "source",        "technology",     "supply",        "scaling",
-        "leakage_share", "bits_min",      "bits_max",       "rate_max",      "quoted_rate",
+        "form",          "source",         "technology",     "supply",        "scaling",
+        "leakage_share", "bits_min",       "bits_max",       "rate_max",      "quoted_rate",
         "rows",          "technology_min", "technology_max", "energy_linear", "energy_exponential",
-        "area_exponent", "area_slope",    "delay_row",      "delay_bit",     "fit",
-        "bit_time",      "area_of",       "capacitance_8b", "area_8b"};
+        "area_exponent", "area_slope",     "delay_row",      "delay_bit",     "fit",
+        "bit_time",      "area_of",        "capacitance_8b", "area_8b"};
     CIM_TRY(cost_read_source(doc, e, err));
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     const cim_json_node *form;
@@ -371,8 +386,8 @@ static cim_status read_buffers(cim_cost_library *lib, const cim_json *doc,
                                const cim_json_node *node, cim_err *err)
 {
     static const char *const names[] = {"sram"};
-    static const char *const keys[] = {"source", "leakage", "leakage_technology",
-                                       "leakage_supply", "tables"};
+    static const char *const keys[] = {"source", "leakage", "leakage_technology", "leakage_supply",
+                                       "tables"};
     CIM_TRY(cim_json_expect(doc, node, CIM_JSON_OBJECT, err));
     CIM_TRY(cim_json_known_keys(doc, node, names, 1, err));
     const cim_json_node *e, *list;
@@ -429,9 +444,9 @@ static cim_status read_unit_entry(const cim_json *doc, const cim_json_node *e, c
 static cim_status read_digital(const cim_json *doc, const cim_json_node *e, cost_digital *d,
                                cim_err *err)
 {
-    static const char *const keys[] = {"source",       "technology",   "supply",
-                                       "gate_energy",  "gate_area",    "gate_delay",
-                                       "adder_energy", "adder_area",   "adders_per_cell",
+    static const char *const keys[] = {"source",        "technology",     "supply",
+                                       "gate_energy",   "gate_area",      "gate_delay",
+                                       "adder_energy",  "adder_area",     "adders_per_cell",
                                        "gate_activity", "adder_activity", "layout_factor"};
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     CIM_TRY(cost_read_origin(doc, e, &d->at, err));
@@ -466,9 +481,9 @@ static cim_status read_wordline(const cim_json *doc, const cim_json_node *e, cos
 static cim_status read_alu(const cim_json *doc, const cim_json_node *e, cost_alu *a, cim_err *err)
 {
     static const char *const keys[] = {
-        "source",     "technology",     "supply", "bits",    "add_energy", "mul_energy",
-        "div_energy", "special_energy", "area",   "leakage", "add_cycles", "mul_cycles",
-        "div_cycles", "special_cycles"};
+        "source",     "technology", "supply",         "bits",          "add_energy",
+        "mul_energy", "div_energy", "special_energy", "area",          "leakage",
+        "add_cycles", "mul_cycles", "div_cycles",     "special_cycles"};
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     CIM_TRY(cost_read_origin(doc, e, &a->at, err));
     const cost_quantity q[] = {
@@ -487,15 +502,15 @@ static cim_status read_alu(const cim_json *doc, const cim_json_node *e, cost_alu
     return cost_read_values(doc, e, q, COUNT(q), err);
 }
 
-static cim_status read_wire(const cim_json *doc, const cim_json_node *e, cost_wire *w,
-                            cim_err *err)
+static cim_status read_wire(const cim_json *doc, const cim_json_node *e, cost_wire *w, cim_err *err)
 {
     static const char *const keys[] = {"source", "technology", "energy", "supply"};
     double nm[COST_MAX_ROWS], v[COST_MAX_ROWS];
     w->n = 0;
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     CIM_TRY(cost_read_column(doc, e, "technology", COST_DIM_LENGTH, nm, COST_MAX_ROWS, &w->n, err));
-    CIM_TRY(cost_read_column(doc, e, "energy", COST_DIM_WIRE, w->log_pj, COST_MAX_ROWS, &w->n, err));
+    CIM_TRY(
+        cost_read_column(doc, e, "energy", COST_DIM_WIRE, w->log_pj, COST_MAX_ROWS, &w->n, err));
     CIM_TRY(cost_read_column(doc, e, "supply", COST_DIM_VOLTAGE, v, COST_MAX_ROWS, &w->n, err));
     for (int i = 0; i < w->n; i++) {
         if (i && (!(nm[i] > nm[i - 1]) || w->log_pj[i] < exp(w->log_pj[i - 1])))
@@ -511,8 +526,8 @@ static cim_status read_wire(const cim_json *doc, const cim_json_node *e, cost_wi
 static cim_status read_router(const cim_json *doc, const cim_json_node *e, cost_router *r,
                               cim_err *err)
 {
-    static const char *const keys[] = {"source", "technology", "supply",  "ports",
-                                       "flit",   "energy",     "area",    "leakage"};
+    static const char *const keys[] = {"source", "technology", "supply", "ports",
+                                       "flit",   "energy",     "area",   "leakage"};
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     CIM_TRY(cost_read_origin(doc, e, &r->at, err));
     const cost_quantity q[] = {
@@ -552,14 +567,30 @@ static cim_status read_periphery(cim_cost_library *lib, const cim_json *doc,
         CIM_TRY(cost_read_source(doc, e, err));
         cim_status st = CIM_OK;
         switch (which) {
-        case 0: st = read_unit_entry(doc, e, &lib->dac, true, err); break;
-        case 1: st = read_unit_entry(doc, e, &lib->sample_hold, false, err); break;
-        case 2: st = read_digital(doc, e, &lib->digital, err); break;
-        case 3: st = read_alu(doc, e, &lib->alu, err); break;
-        case 4: st = read_wire(doc, e, &lib->wire, err); break;
-        case 5: st = read_router(doc, e, &lib->router, err); break;
-        case 6: st = read_offchip(doc, e, &lib->offchip, err); break;
-        default: st = read_wordline(doc, e, &lib->wordline, err); break;
+        case 0:
+            st = read_unit_entry(doc, e, &lib->dac, true, err);
+            break;
+        case 1:
+            st = read_unit_entry(doc, e, &lib->sample_hold, false, err);
+            break;
+        case 2:
+            st = read_digital(doc, e, &lib->digital, err);
+            break;
+        case 3:
+            st = read_alu(doc, e, &lib->alu, err);
+            break;
+        case 4:
+            st = read_wire(doc, e, &lib->wire, err);
+            break;
+        case 5:
+            st = read_router(doc, e, &lib->router, err);
+            break;
+        case 6:
+            st = read_offchip(doc, e, &lib->offchip, err);
+            break;
+        default:
+            st = read_wordline(doc, e, &lib->wordline, err);
+            break;
         }
         CIM_TRY(st);
         lib->periphery |= 1U << which;
@@ -569,9 +600,9 @@ static cim_status read_periphery(cim_cost_library *lib, const cim_json *doc,
 
 cim_status cost_library_read(cim_cost_library *lib, const cim_json *doc, cim_err *err)
 {
-    static const char *const keys[] = {"format",  "format_version", "scaling",    "devices",
-                                       "adc_models", "buffers",     "periphery", "components",
-                                       "defaults"};
+    static const char *const keys[] = {"format",    "format_version", "scaling",
+                                       "devices",   "adc_models",     "buffers",
+                                       "periphery", "components",     "defaults"};
     const cim_json_node *root = cim_json_root(doc), *node;
     CIM_TRY(cim_json_expect(doc, root, CIM_JSON_OBJECT, err));
     CIM_TRY(cim_json_known_keys(doc, root, keys, COUNT(keys), err));

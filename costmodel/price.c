@@ -25,7 +25,8 @@ static bool price_times(cost_pricing *p, cost_adc *adc, char *reason, size_t siz
     bool logic = d->scaling == COST_SCALE_LOGIC;
     double speed = logic ? p->here.delay / d->at.delay : 1;
     out->read_ns = x->read_ns;
-    if (isnan(x->read_ns)) /* beyond the published array the bitline's capacitance grows with rows */
+    if (isnan(
+            x->read_ns)) /* beyond the published array the bitline's capacitance grows with rows */
         out->read_ns = d->read_ns * speed * fmax(1, (double)x->rows / d->read_rows);
     out->write_row_ns = d->write_row_ns * speed;
     if (x->adcs > 0) {
@@ -55,7 +56,8 @@ static void price_cells(cost_pricing *p)
     bool logic = d->scaling == COST_SCALE_LOGIC;
     double energy = logic ? p->here.energy / d->at.energy : 1;
     double nm = logic ? d->at.nm : p->here.nm;
-    double cell = (x->adcs == 0 ? d->digital_f2 : d->cell_f2) * nm * nm * 1e-6 * (logic ? p->here.area / d->at.area : 1);
+    double cell = (x->adcs == 0 ? d->digital_f2 : d->cell_f2) * nm * nm * 1e-6 *
+                  (logic ? p->here.area / d->at.area : 1);
     double read = d->read_pj * energy;
     if (x->adcs == 0) { /* digital: a gate and its share of the adder tree beside every cell */
         double bits = (double)(x->dac_bits * p->arch->device.bits_per_cell);
@@ -259,8 +261,7 @@ static void generic_lanes(cost_pricing *p, cim_hw_tier tier, double stated, doub
         return;
     double lanes = (stated - listed) * p->out->clock_ns * bits / u->bits;
     p->out->own_area_um2[tier][CIM_COST_ALU] += lanes * u->um2 * p->here.area / u->at.area;
-    p->out->own_leak_mw[tier][CIM_COST_ALU] +=
-        lanes * u->leak_mw * p->here.leakage / u->at.leakage;
+    p->out->own_leak_mw[tier][CIM_COST_ALU] += lanes * u->leak_mw * p->here.leakage / u->at.leakage;
     rate[dearest] += (stated - listed) / cycles;
 }
 
@@ -282,8 +283,7 @@ static void price_alus(cost_pricing *p)
     for (int i = 0; i < 4; i++) {
         cim_cost_event e = (cim_cost_event)(CIM_EV_ALU_ADD + i);
         double capacity = p->n_cores * p->core_alu_rate[e] + p->chip_alu_rate[e];
-        out->own_unit_pj[CIM_HW_TIER_CORE][e] =
-            capacity > 0 ? p->alu_part_pj[e] / capacity : pj[i];
+        out->own_unit_pj[CIM_HW_TIER_CORE][e] = capacity > 0 ? p->alu_part_pj[e] / capacity : pj[i];
         if (pj[i] / cycles[i] > pj[dearest] / cycles[dearest])
             dearest = i;
     }
@@ -335,7 +335,8 @@ static void bus_rates(cost_pricing *p)
     set_bus_rate(p, CIM_EV_L1_READ_BIT, CIM_EV_L1_WRITE_BIT, l1);
     set_bus_rate(p, CIM_EV_L0_READ_BIT, CIM_EV_L0_WRITE_BIT, l0);
     p->bus_rate[CIM_EV_NOC_BIT_HOP] = noc;
-    p->bus_rate[CIM_EV_OFFCHIP_BIT] = isinf(out->offchip_bits_per_ns) ? 0 : out->offchip_bits_per_ns;
+    p->bus_rate[CIM_EV_OFFCHIP_BIT] =
+        isinf(out->offchip_bits_per_ns) ? 0 : out->offchip_bits_per_ns;
     if (isinf(out->core_alu_ops_per_ns) && isinf(out->chip_alu_ops_per_ns) &&
         !(p->alu_listed[CIM_HW_TIER_CORE] > 0))
         p->core_alu_rate[CIM_EV_ALU_ADD] += results / p->n_cores;

@@ -8,17 +8,17 @@ typedef struct cost_pricing {
     const cim_cost_library *lib;
     const cim_hw_arch *arch;
     cim_cost_chip *out;
-    cost_scale here;     /* the chip's node and supply */
-    double n_cores, n_xb; /* crossbars of the whole chip */
-    unsigned replaced;   /* cost_slot bits that listed components cover */
-    double xb_rate[CIM_COST_N_EVENTS];   /* events per ns of one crossbar running flat out */
-    double part_cap[CIM_COST_N_EVENTS];  /* events per ns listed components sustain, whole chip;
+    cost_scale here;                       /* the chip's node and supply */
+    double n_cores, n_xb;                  /* crossbars of the whole chip */
+    unsigned replaced;                     /* cost_slot bits that listed components cover */
+    double xb_rate[CIM_COST_N_EVENTS];     /* events per ns of one crossbar running flat out */
+    double part_cap[CIM_COST_N_EVENTS];    /* events per ns listed components sustain, whole chip;
                                             INFINITY where none is listed */
-    double demand[CIM_COST_N_EVENTS];    /* events per ns the architecture states; 0: unlimited */
-    double alu_listed[CIM_HW_N_TIERS];   /* operations per ns of listed units, per core or chip */
+    double demand[CIM_COST_N_EVENTS];      /* events per ns the architecture states; 0: unlimited */
+    double alu_listed[CIM_HW_N_TIERS];     /* operations per ns of listed units, per core or chip */
     double alu_part_pj[CIM_COST_N_EVENTS]; /* capacity-weighted sum of ALU components */
     double core_alu_rate[CIM_COST_N_EVENTS], chip_alu_rate[CIM_COST_N_EVENTS];
-    double bus_rate[CIM_COST_N_EVENTS];  /* of buffers, NoC and off-chip link, whole chip */
+    double bus_rate[CIM_COST_N_EVENTS]; /* of buffers, NoC and off-chip link, whole chip */
 } cost_pricing;
 
 /** Events a crossbar causes by running, as opposed to those of buffers, network and ALUs. */

@@ -72,7 +72,8 @@ static void add_energy(cost_pricing *p, const cost_part *c, cim_hw_tier tier, do
         }
     }
     /* Adders of a tile's shift-and-add do additions for the digital operators, too. */
-    if (c->kind == CIM_COST_ALU || (tier != CIM_HW_TIER_CROSSBAR && c->kind == CIM_COST_SHIFT_ADD)) {
+    if (c->kind == CIM_COST_ALU ||
+        (tier != CIM_HW_TIER_CROSSBAR && c->kind == CIM_COST_SHIFT_ADD)) {
         if (tier == CIM_HW_TIER_CHIP)
             p->alu_listed[CIM_HW_TIER_CHIP] += capacity;
         else

@@ -14,25 +14,43 @@ typedef struct unit {
 } unit;
 
 static const unit units[] = {
-    {COST_DIM_ONE, "1", 1},          {COST_DIM_TIME, "ns", 1},
-    {COST_DIM_TIME, "ps", 1e-3},     {COST_DIM_TIME, "us", 1e3},
-    {COST_DIM_TIME, "ms", 1e6},      {COST_DIM_TIME, "s", 1e9},
-    {COST_DIM_ENERGY, "pJ", 1},      {COST_DIM_ENERGY, "aJ", 1e-6},
-    {COST_DIM_ENERGY, "fJ", 1e-3},   {COST_DIM_ENERGY, "nJ", 1e3},
-    {COST_DIM_ENERGY, "uJ", 1e6},    {COST_DIM_ENERGY, "J", 1e12},
-    {COST_DIM_POWER, "mW", 1},       {COST_DIM_POWER, "nW", 1e-6},
-    {COST_DIM_POWER, "uW", 1e-3},    {COST_DIM_POWER, "W", 1e3},
-    {COST_DIM_AREA, "um2", 1},       {COST_DIM_AREA, "mm2", 1e6},
-    {COST_DIM_FEATURES, "F2", 1},    {COST_DIM_LENGTH, "nm", 1},
-    {COST_DIM_LENGTH, "um", 1e3},    {COST_DIM_VOLTAGE, "V", 1},
-    {COST_DIM_VOLTAGE, "mV", 1e-3},  {COST_DIM_BITS, "bit", 1},
-    {COST_DIM_SIZE, "KiB", 1},       {COST_DIM_SIZE, "MiB", 1024},
-    {COST_DIM_RATE, "1/ns", 1},      {COST_DIM_RATE, "1/us", 1e-3},
-    {COST_DIM_SAMPLING, "MS/s", 1},  {COST_DIM_SAMPLING, "GS/s", 1e3},
+    {COST_DIM_ONE, "1", 1},
+    {COST_DIM_TIME, "ns", 1},
+    {COST_DIM_TIME, "ps", 1e-3},
+    {COST_DIM_TIME, "us", 1e3},
+    {COST_DIM_TIME, "ms", 1e6},
+    {COST_DIM_TIME, "s", 1e9},
+    {COST_DIM_ENERGY, "pJ", 1},
+    {COST_DIM_ENERGY, "aJ", 1e-6},
+    {COST_DIM_ENERGY, "fJ", 1e-3},
+    {COST_DIM_ENERGY, "nJ", 1e3},
+    {COST_DIM_ENERGY, "uJ", 1e6},
+    {COST_DIM_ENERGY, "J", 1e12},
+    {COST_DIM_POWER, "mW", 1},
+    {COST_DIM_POWER, "nW", 1e-6},
+    {COST_DIM_POWER, "uW", 1e-3},
+    {COST_DIM_POWER, "W", 1e3},
+    {COST_DIM_AREA, "um2", 1},
+    {COST_DIM_AREA, "mm2", 1e6},
+    {COST_DIM_FEATURES, "F2", 1},
+    {COST_DIM_LENGTH, "nm", 1},
+    {COST_DIM_LENGTH, "um", 1e3},
+    {COST_DIM_VOLTAGE, "V", 1},
+    {COST_DIM_VOLTAGE, "mV", 1e-3},
+    {COST_DIM_BITS, "bit", 1},
+    {COST_DIM_SIZE, "KiB", 1},
+    {COST_DIM_SIZE, "MiB", 1024},
+    {COST_DIM_RATE, "1/ns", 1},
+    {COST_DIM_RATE, "1/us", 1e-3},
+    {COST_DIM_SAMPLING, "MS/s", 1},
+    {COST_DIM_SAMPLING, "GS/s", 1e3},
     {COST_DIM_SAMPLING, "kS/s", 1e-3},
-    {COST_DIM_CAPACITANCE, "fF", 1}, {COST_DIM_CAPACITANCE, "pF", 1e3},
-    {COST_DIM_RESISTANCE, "ohm", 1}, {COST_DIM_RESISTANCE, "kohm", 1e3},
-    {COST_DIM_RESISTANCE, "Mohm", 1e6}, {COST_DIM_WIRE, "pJ/mm", 1},
+    {COST_DIM_CAPACITANCE, "fF", 1},
+    {COST_DIM_CAPACITANCE, "pF", 1e3},
+    {COST_DIM_RESISTANCE, "ohm", 1},
+    {COST_DIM_RESISTANCE, "kohm", 1e3},
+    {COST_DIM_RESISTANCE, "Mohm", 1e6},
+    {COST_DIM_WIRE, "pJ/mm", 1},
 };
 
 static const unit *unit_find(cost_dim dim, const char *name)
@@ -82,8 +100,8 @@ static cim_status read_unit(const cim_json *doc, const cim_json_node *object, co
     return CIM_OK;
 }
 
-cim_status cost_read_value(const cim_json *doc, const cim_json_node *object,
-                           const cost_quantity *q, cim_err *err)
+cim_status cost_read_value(const cim_json *doc, const cim_json_node *object, const cost_quantity *q,
+                           cim_err *err)
 {
     static const char *const keys[] = {"value", "unit", "note", "source"};
     const cim_json_node *node = cim_json_find(object, q->key);

@@ -252,8 +252,9 @@ static void text_tiers(const cim_hw_arch *a, const cim_cost_chip *c, cim_text *t
                       c->adc_msps);
     else
         cim_text_add(t, "digital (no ADC)\n");
-    cim_text_addf(t, "  step      %.4g ns (read %.4g, convert %.4g); one product %.4g ns at %d-bit "
-                     "weights, %d-bit activations\n",
+    cim_text_addf(t,
+                  "  step      %.4g ns (read %.4g, convert %.4g); one product %.4g ns at %d-bit "
+                  "weights, %d-bit activations\n",
                   c->step_ns, c->read_ns, c->adc_ns, cim_cost_mvm_ns(a, c),
                   (int)a->workload.weight_bits, (int)a->workload.activation_bits);
 }

@@ -53,8 +53,9 @@ static void bench(const cim_cost_library *lib, const char *name, long n, double 
     for (long i = 0; i < n; i++)
         sink = cim_cost_sqnr_db(&a, 1 + (double)(i % 4096));
     double sqnr = (seconds() - start) / (double)n;
-    printf("%-10s price %7.3f us (%6.0f additions)  energy %6.3f us (%4.0f)  sqnr %6.3f us (%4.0f)\n",
-           name, price * 1e6, price / unit, energy * 1e6, energy / unit, sqnr * 1e6, sqnr / unit);
+    printf(
+        "%-10s price %7.3f us (%6.0f additions)  energy %6.3f us (%4.0f)  sqnr %6.3f us (%4.0f)\n",
+        name, price * 1e6, price / unit, energy * 1e6, energy / unit, sqnr * 1e6, sqnr / unit);
     cim_hw_arch_clear(&a);
 }
 

@@ -270,13 +270,27 @@ static void law_more(const cim_hw_arch *a, const cim_cost_chip *c, cim_rng *r)
     cim_cost_chip d;
     double f = 1 + 3 * cim_rng_uniform(r);
     switch (which) {
-    case 0: b.chip.cores = (int64_t)ceil((double)b.chip.cores * f); break;
-    case 1: b.core.crossbars = (int64_t)ceil((double)b.core.crossbars * f); break;
-    case 2: b.crossbar.rows = (int64_t)ceil((double)b.crossbar.rows * f); break;
-    case 3: b.crossbar.cols = (int64_t)ceil((double)b.crossbar.cols * f); break;
-    case 4: b.core.buffer_kib *= f; break;
-    case 5: b.chip.buffer_kib *= f; break;
-    default: b.core.alu_ops_per_cycle *= f; break;
+    case 0:
+        b.chip.cores = (int64_t)ceil((double)b.chip.cores * f);
+        break;
+    case 1:
+        b.core.crossbars = (int64_t)ceil((double)b.core.crossbars * f);
+        break;
+    case 2:
+        b.crossbar.rows = (int64_t)ceil((double)b.crossbar.rows * f);
+        break;
+    case 3:
+        b.crossbar.cols = (int64_t)ceil((double)b.crossbar.cols * f);
+        break;
+    case 4:
+        b.core.buffer_kib *= f;
+        break;
+    case 5:
+        b.chip.buffer_kib *= f;
+        break;
+    default:
+        b.core.alu_ops_per_cycle *= f;
+        break;
     }
     b.crossbar.read_ns = c->step_ns; /* equal step where the converters allow it */
     cim_hw_arch same = *a;
@@ -307,10 +321,26 @@ static void law_supply(const cim_hw_arch *a, const cim_cost_chip *c, cim_rng *r)
     }
 }
 
-static void test_bits(void **state) { (void)state; each_chip(law_bits); }
-static void test_finer_node(void **state) { (void)state; each_chip(law_finer); }
-static void test_more_of_it(void **state) { (void)state; each_chip(law_more); }
-static void test_supply(void **state) { (void)state; each_chip(law_supply); }
+static void test_bits(void **state)
+{
+    (void)state;
+    each_chip(law_bits);
+}
+static void test_finer_node(void **state)
+{
+    (void)state;
+    each_chip(law_finer);
+}
+static void test_more_of_it(void **state)
+{
+    (void)state;
+    each_chip(law_more);
+}
+static void test_supply(void **state)
+{
+    (void)state;
+    each_chip(law_supply);
+}
 
 /* Any point of the field table that the architecture calls consistent prices to finite numbers or
  * is refused with a reason; extremes are tried as often as the inside. */
@@ -333,10 +363,17 @@ static void test_whole_field_table(void **state)
             if (f->min > 0 && cim_rng_below(r, 2))
                 v = f->min * pow(f->max / f->min, u);
             switch (cim_rng_below(r, 8)) {
-            case 0: v = f->min; break;
-            case 1: v = f->max; break;
-            case 2: v = f->optional ? NAN : v; break;
-            default: break;
+            case 0:
+                v = f->min;
+                break;
+            case 1:
+                v = f->max;
+                break;
+            case 2:
+                v = f->optional ? NAN : v;
+                break;
+            default:
+                break;
             }
             if (f->type != CIM_HW_REAL)
                 v = floor(v);
@@ -381,9 +418,12 @@ int main(void)
 {
     cim_rng_library_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sane_and_summing), cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_finer_node),       cmocka_unit_test(test_more_of_it),
-        cmocka_unit_test(test_supply),           cmocka_unit_test(test_no_allocation),
+        cmocka_unit_test(test_sane_and_summing),
+        cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_finer_node),
+        cmocka_unit_test(test_more_of_it),
+        cmocka_unit_test(test_supply),
+        cmocka_unit_test(test_no_allocation),
         cmocka_unit_test(test_whole_field_table),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

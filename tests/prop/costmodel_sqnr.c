@@ -71,8 +71,8 @@ static double dot(const trial *t, const int *x, const int *w, double step)
                 int input[MAX_N], cell[MAX_N];
                 for (int i = 0; i < rows; i++) {
                     input[i] = x[first + i] >> (p * t->dac_bits) & ((1 << t->dac_bits) - 1);
-                    cell[i] = (w[first + i] + offset) >> (s * t->cell_bits) &
-                              ((1 << t->cell_bits) - 1);
+                    cell[i] =
+                        (w[first + i] + offset) >> (s * t->cell_bits) & ((1 << t->cell_bits) - 1);
                 }
                 y += ldexp(convert(t, input, cell, rows, step), p * t->dac_bits + s * t->cell_bits);
             }
@@ -110,14 +110,14 @@ static double monte_carlo(const trial *t, cim_rng *r, int samples)
 }
 
 static const trial trials[] = {
-    {128, 128, 8, 1, 2, 8, 8},  {128, 512, 8, 1, 2, 8, 8},  {128, 128, 6, 1, 2, 8, 8},
-    {128, 128, 5, 1, 2, 8, 8},  {128, 128, 4, 1, 2, 8, 8},  {256, 256, 6, 1, 1, 8, 8},
-    {256, 1024, 5, 1, 1, 4, 4}, {64, 64, 6, 2, 2, 8, 8},    {64, 64, 5, 4, 4, 8, 8},
+    {128, 128, 8, 1, 2, 8, 8},  {128, 512, 8, 1, 2, 8, 8},   {128, 128, 6, 1, 2, 8, 8},
+    {128, 128, 5, 1, 2, 8, 8},  {128, 128, 4, 1, 2, 8, 8},   {256, 256, 6, 1, 1, 8, 8},
+    {256, 1024, 5, 1, 1, 4, 4}, {64, 64, 6, 2, 2, 8, 8},     {64, 64, 5, 4, 4, 8, 8},
     {32, 256, 4, 1, 1, 4, 4},   {1024, 1024, 8, 1, 1, 8, 8}, {128, 100, 7, 1, 4, 8, 8},
-    {128, 128, 7, 1, 2, 8, 8},  {16, 128, 6, 1, 1, 6, 3},   {128, 128, 10, 3, 3, 6, 6},
-    {128, 128, 9, 1, 4, 8, 8},  {200, 200, 7, 1, 2, 8, 8},  {150, 150, 6, 1, 1, 8, 8},
-    {100, 100, 6, 1, 2, 8, 8},  {256, 256, 8, 2, 1, 8, 8},  {300, 300, 8, 1, 2, 8, 8},
-    {512, 512, 7, 1, 1, 8, 8},  {333, 333, 7, 1, 1, 8, 8},  {140, 140, 6, 1, 1, 8, 8},
+    {128, 128, 7, 1, 2, 8, 8},  {16, 128, 6, 1, 1, 6, 3},    {128, 128, 10, 3, 3, 6, 6},
+    {128, 128, 9, 1, 4, 8, 8},  {200, 200, 7, 1, 2, 8, 8},   {150, 150, 6, 1, 1, 8, 8},
+    {100, 100, 6, 1, 2, 8, 8},  {256, 256, 8, 2, 1, 8, 8},   {300, 300, 8, 1, 2, 8, 8},
+    {512, 512, 7, 1, 1, 8, 8},  {333, 333, 7, 1, 1, 8, 8},   {140, 140, 6, 1, 1, 8, 8},
 };
 
 static void test_against_monte_carlo(void **state)
@@ -133,9 +133,9 @@ static void test_against_monte_carlo(void **state)
         double step = cim_cost_adc_step(&a, t->n < t->rows ? t->n : t->rows);
         double measured = monte_carlo(t, r, 400 * 1024 / t->n);
         cim_rng_destroy(r);
-        print_message("%4d %4d %3d %3d %4d %2d %2d %6.3f %9.2f %9.2f\n", t->rows, t->n,
-                      t->adc_bits, t->dac_bits, t->cell_bits, t->weight_bits,
-                      t->activation_bits, step, model, measured);
+        print_message("%4d %4d %3d %3d %4d %2d %2d %6.3f %9.2f %9.2f\n", t->rows, t->n, t->adc_bits,
+                      t->dac_bits, t->cell_bits, t->weight_bits, t->activation_bits, step, model,
+                      measured);
         /* Claimed: within 1 dB; single-bit inputs on single-bit cells up to 2 dB optimistic,
          * because slices of one column then round alike and their errors add up. */
         double low = -1, high = t->dac_bits == 1 && t->cell_bits == 1 ? 2 : 1;
@@ -162,7 +162,8 @@ static void test_adc_bits_on_random_geometries(void **state)
     for (uint64_t seed = 0; seed < 3000; seed++) {
         cim_rng *r = cim_rng_create(seed, "costmodel_sqnr_bits");
         assert_non_null(r);
-        trial t = {1 + (int)cim_rng_below(r, 2048), 1 + (int)cim_rng_below(r, 4096),
+        trial t = {1 + (int)cim_rng_below(r, 2048),
+                   1 + (int)cim_rng_below(r, 4096),
                    1,
                    1 + (int)cim_rng_below(r, 6),
                    1 + (int)cim_rng_below(r, 6),

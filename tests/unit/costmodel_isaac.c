@@ -115,8 +115,8 @@ static void test_chip(void **state)
 static void test_conversion_energy(void **state)
 {
     (void)state;
-    double total = chip.unit_pj[CIM_EV_ADC] +
-                   chip.own_leak_mw[CIM_HW_TIER_CROSSBAR][CIM_COST_ADC] * 100 / 128;
+    double total =
+        chip.unit_pj[CIM_EV_ADC] + chip.own_leak_mw[CIM_HW_TIER_CROSSBAR][CIM_COST_ADC] * 100 / 128;
     near(total, 2.0 * 100 / 128, 3e-3);
     near(chip.own_leak_mw[CIM_HW_TIER_CROSSBAR][CIM_COST_ADC], .2, 3e-3);
     near(chip.unit_pj[CIM_EV_CELL_READ], 30.0 / 16384, 1e-6);
@@ -154,9 +154,12 @@ static void test_unknown_component(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ima_components),   cmocka_unit_test(test_hierarchy),
-        cmocka_unit_test(test_chip),             cmocka_unit_test(test_conversion_energy),
-        cmocka_unit_test(test_writing_is_pumas), cmocka_unit_test(test_every_breakdown_sums),
+        cmocka_unit_test(test_ima_components),
+        cmocka_unit_test(test_hierarchy),
+        cmocka_unit_test(test_chip),
+        cmocka_unit_test(test_conversion_energy),
+        cmocka_unit_test(test_writing_is_pumas),
+        cmocka_unit_test(test_every_breakdown_sums),
         cmocka_unit_test(test_unknown_component),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -73,9 +73,11 @@ static void test_accelergy_adc(void **state)
 {
     (void)state;
     static const double rows[][5] = {
-        {7, 4, 100, .053, 307.8},      {7, 8, 100, .0984, 370.3},    {7, 12, 100, 1.6685, 863.6},
-        {7, 9, 1000, .2697, 759.1},    {22, 6, 100, .5266, 1907.4},  {22, 8, 1000, .8472, 3333.9},
-        {22, 12, 1000, 65.8577, 12259.5}, {28, 4, 100, .7187, 2660.0}, {65, 10, 1000, 52.8494, 33667.8},
+        {7, 4, 100, .053, 307.8},         {7, 8, 100, .0984, 370.3},
+        {7, 12, 100, 1.6685, 863.6},      {7, 9, 1000, .2697, 759.1},
+        {22, 6, 100, .5266, 1907.4},      {22, 8, 1000, .8472, 3333.9},
+        {22, 12, 1000, 65.8577, 12259.5}, {28, 4, 100, .7187, 2660.0},
+        {65, 10, 1000, 52.8494, 33667.8},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         cost_adc c = adc(ACCELERGY, rows[i][0], 1, (int)rows[i][1], rows[i][2]);
@@ -126,10 +128,8 @@ static void test_adc_ranges(void **state)
         double nm;
         const char *says;
     } bad[] = {
-        {ISAAC, 3, 32, "4 to 10 bits"},
-        {ISAAC, 11, 32, "4 to 10 bits"},
-        {ZIGZAG, 11, 28, "1 to 10 bits"},
-        {ACCELERGY, 3, 28, "4 to 14 bits"},
+        {ISAAC, 3, 32, "4 to 10 bits"},     {ISAAC, 11, 32, "4 to 10 bits"},
+        {ZIGZAG, 11, 28, "1 to 10 bits"},   {ACCELERGY, 3, 28, "4 to 14 bits"},
         {NEUROSIM, 12, 28, "4 to 10 bits"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -180,8 +180,10 @@ static void test_buffers_are_cacti(void **state)
     static const struct {
         double nm, v, kib, width, read, write, mm2;
     } rows[] = {
-        {32, .9, 64, 256, 23.2648, 19.03024, .2317},  {32, .9, 2, 64, 1.35473, 2.03308, .00773},
-        {22, .8, 64, 64, 6.5916, 3.90138, .11326},    {65, 1.1, 128, 256, 132.5064, 90.0688, 1.8701},
+        {32, .9, 64, 256, 23.2648, 19.03024, .2317},
+        {32, .9, 2, 64, 1.35473, 2.03308, .00773},
+        {22, .8, 64, 64, 6.5916, 3.90138, .11326},
+        {65, 1.1, 128, 256, 132.5064, 90.0688, 1.8701},
         {65, 1.1, 1024, 64, 135.0706, 106.064, 15.26216},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -340,13 +342,19 @@ static void test_energy_of_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accelergy_adc),    cmocka_unit_test(test_neurosim_adc),
-        cmocka_unit_test(test_zigzag_adc),       cmocka_unit_test(test_silicon_adc),
-        cmocka_unit_test(test_adc_ranges),       cmocka_unit_test(test_scaling_corrigendum),
-        cmocka_unit_test(test_buffers_are_cacti), cmocka_unit_test(test_sram_macro),
-        cmocka_unit_test(test_digital_macro),    cmocka_unit_test(test_converter_time),
+        cmocka_unit_test(test_accelergy_adc),
+        cmocka_unit_test(test_neurosim_adc),
+        cmocka_unit_test(test_zigzag_adc),
+        cmocka_unit_test(test_silicon_adc),
+        cmocka_unit_test(test_adc_ranges),
+        cmocka_unit_test(test_scaling_corrigendum),
+        cmocka_unit_test(test_buffers_are_cacti),
+        cmocka_unit_test(test_sram_macro),
+        cmocka_unit_test(test_digital_macro),
+        cmocka_unit_test(test_converter_time),
         cmocka_unit_test(test_rates_are_units_times_clock),
-        cmocka_unit_test(test_node_range),       cmocka_unit_test(test_energy_of_counts),
+        cmocka_unit_test(test_node_range),
+        cmocka_unit_test(test_energy_of_counts),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -136,8 +136,8 @@ static void test_text(void **state)
     show("isaac", none, &s);
     cim_text_init(&t);
     cim_cost_arch_report_text(&s.arch, &s.chip, &t);
-    static const char *const says[] = {"168 cores",   "96 crossbars", "128 x 128", "TOPS/mm2",
-                                       "528.5 Mbit", "not a bottleneck", "adc", "total"};
+    static const char *const says[] = {"168 cores",  "96 crossbars",     "128 x 128", "TOPS/mm2",
+                                       "528.5 Mbit", "not a bottleneck", "adc",       "total"};
     for (size_t i = 0; i < sizeof says / sizeof says[0]; i++)
         if (!strstr(cim_text_str(&t), says[i]))
             fail_msg("the text lacks \"%s\":\n%s", says[i], cim_text_str(&t));
