@@ -40,26 +40,41 @@ static void check_finite(cim_cc_plan *plan)
     }
 }
 
-static cim_status run_passes(cim_cc_context *cx)
+bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *prepared,
+                 const cim_hw_arch *arch, const cim_cost_chip *chip, cim_arena *ar,
+                 cim_status *status)
 {
-    cim_cc_plan *plan = cx->plan;
-    cim_status status = CIM_OK;
-    if (plan->prepared->n_xb == 0) { /* its SQNR would be infinite, its work none of this chip's */
-        snprintf(plan->result.reason, sizeof plan->result.reason,
-                 "network %s has no operator that runs on crossbars", plan->graph->name);
-        return CIM_OK;
+    memset(plan, 0, sizeof *plan);
+    memset(cx, 0, sizeof *cx);
+    cx->plan = plan;
+    cx->ar = ar;
+    cx->flow = &prepared->fine;
+    plan->prepared = prepared;
+    plan->graph = prepared->graph;
+    plan->arch = *arch;
+    plan->chip = *chip;
+    plan->ops = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->ops);
+    plan->digital_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->digital_ns);
+    *status = plan->ops && plan->digital_ns ? CIM_OK : CIM_E_NOMEM;
+    if (*status != CIM_OK || !cim_cc_pass_map(cx, status))
+        return false;
+    *status = scratch_alloc(cx);
+    if (*status == CIM_OK) {
+        price_operators(plan);
+        *status = cim_cc_choices_build(cx);
     }
-    if (!cim_cc_pass_map(cx, &status))
-        return status; /* infeasible, or out of memory */
-    CIM_TRY(scratch_alloc(cx));
-    price_operators(plan);
-    CIM_TRY(cim_cc_choices_build(cx));
+    return *status == CIM_OK;
+}
+
+static cim_status finish(cim_cc_context *cx)
+{
+    cim_status status = CIM_OK;
     if (!cim_cc_pass_segment(cx, &status))
         return status;
     CIM_TRY(cim_cc_pass_power(cx));
     cim_cc_pass_count(cx);
-    plan->result.feasible = true;
-    check_finite(plan);
+    cx->plan->result.feasible = true;
+    check_finite(cx->plan);
     return CIM_OK;
 }
 
@@ -67,18 +82,20 @@ static cim_status compile(const cim_cc_prepared *prepared, const cim_hw_arch *ar
                           const cim_cost_chip *chip, cim_arena *ar, bool want_bound,
                           cim_cc_result *result, const cim_cc_plan **out, cim_err *err)
 {
-    cim_cc_plan *plan = cim_arena_alloc(ar, 1, sizeof *plan);
-    if (!plan)
-        return cim_err_set(err, CIM_E_NOMEM, prepared->graph->name, "out of memory");
-    plan->prepared = prepared;
-    plan->graph = prepared->graph;
-    plan->arch = *arch;
-    plan->chip = *chip;
-    plan->ops = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->ops);
-    plan->digital_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->digital_ns);
-    cim_cc_context cx = {.plan = plan, .ar = ar, .flow = &prepared->fine, .want_bound = want_bound};
-    if (!plan->ops || !plan->digital_ns || run_passes(&cx) != CIM_OK)
-        return cim_err_set(err, CIM_E_NOMEM, prepared->graph->name, "out of memory compiling");
+    cim_cc_plan *plan = cim_arena_take(ar, 1, sizeof *plan);
+    cim_cc_context cx;
+    cim_status status = CIM_E_NOMEM;
+    if (plan && cim_cc_open(&cx, plan, prepared, arch, chip, ar, &status)) {
+        cx.want_bound = want_bound;
+        status = finish(&cx);
+    }
+    if (status != CIM_OK)
+        return cim_err_set(err, status, prepared->graph->name, "out of memory compiling");
+    if (prepared->n_xb == 0) { /* its SQNR would be infinite, its work none of this chip's */
+        plan->result.feasible = false;
+        snprintf(plan->result.reason, sizeof plan->result.reason,
+                 "network %s has no operator that runs on crossbars", plan->graph->name);
+    }
     *result = plan->result;
     if (out)
         *out = plan;

@@ -159,6 +159,12 @@ typedef struct cim_cc_context {
 /** Whether operators overlap: the knob, and a level that pipelines. */
 bool cim_cc_pipelined(const cim_cc_plan *plan);
 
+/** Start a plan: the passes up to the choices (map, scratch, operators' energies, choices).
+ *  @param[out] cx, plan  overwritten; live in `ar` and with what is borrowed here
+ *  @return false: infeasible (*status CIM_OK, plan->result.reason filled) or out of memory */
+bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *prepared,
+                 const cim_hw_arch *arch, const cim_cost_chip *chip, cim_arena *ar,
+                 cim_status *status);
 /** Pass map. @return false: infeasible, plan->result.reason filled */
 bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status);
 /** Pass duplicate, first half: the choices of every node. */

@@ -144,26 +144,6 @@ static double heuristic_latency(cim_cc_context *cx, bool balance)
     return total;
 }
 
-/* ---- this compiler's passes up to the choices --------------------------------------------------- */
-
-static bool open_context(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p,
-                         const cim_hw_arch *a, const cim_cost_chip *c, cim_arena *ar)
-{
-    cim_status status = CIM_OK;
-    memset(plan, 0, sizeof *plan);
-    *cx = (cim_cc_context){.plan = plan, .ar = ar, .flow = &p->fine};
-    plan->prepared = p;
-    plan->graph = cim_cc_prepared_graph(p);
-    plan->arch = *a;
-    plan->chip = *c;
-    plan->ops = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->ops);
-    plan->digital_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof(double));
-    if (!cim_cc_pass_map(cx, &status))
-        return false;
-    cx->finish = cim_arena_alloc(ar, p->fine.total_steps, sizeof(double));
-    return cim_cc_choices_build(cx) == CIM_OK;
-}
-
 static double compiled(const cim_cc_prepared *p, cim_hw_arch *a, const cim_cost_chip *c,
                        cim_arena *ar)
 {
@@ -183,6 +163,7 @@ static bool row(const cim_cost_library *lib, const cim_cc_prepared *p, cim_hw_ar
     char reason[CIM_CC_REASON];
     cim_cost_chip chip;
     cim_cc_context cx;
+    cim_status status = CIM_OK;
     cim_arena ar;
     cim_hw_schedule s = a->schedule;
     if (!cim_hw_arch_consistent(a, reason, sizeof reason) ||
@@ -197,8 +178,9 @@ static bool row(const cim_cost_library *lib, const cim_cc_prepared *p, cim_hw_ar
     a->schedule = s;
     for (int k = 1; k <= 2; k++) {
         cim_arena_reset(&ar);
-        others[k] =
-            open_context(&cx, &plan, p, a, &chip, &ar) ? heuristic_latency(&cx, k == 1) : NAN;
+        others[k] = cim_cc_open(&cx, &plan, p, a, &chip, &ar, &status)
+                        ? heuristic_latency(&cx, k == 1)
+                        : NAN;
     }
     a->schedule.pipeline = 0;
     others[3] = compiled(p, a, &chip, &ar);

@@ -117,28 +117,6 @@ static void arch_by_hand(cim_rng *rng, cim_hw_arch *a)
     a->schedule.peak_power_cap_w = NAN;
 }
 
-/* A context with passes run up to the choices, as the driver does. */
-static bool open_context(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p,
-                         const cim_hw_arch *a, const cim_cost_chip *c, cim_arena *ar)
-{
-    cim_status status = CIM_OK;
-    memset(plan, 0, sizeof *plan);
-    *cx = (cim_cc_context){.plan = plan, .ar = ar, .flow = &p->fine};
-    plan->prepared = p;
-    plan->graph = cim_cc_prepared_graph(p);
-    plan->arch = *a;
-    plan->chip = *c;
-    plan->ops = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->ops);
-    plan->digital_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof(double));
-    if (!cim_cc_pass_map(cx, &status))
-        return false;
-    cx->finish = cim_arena_alloc(ar, p->fine.total_steps, sizeof(double));
-    cx->classes = cim_arena_alloc(ar, plan->n_nodes + 1, sizeof *cx->classes);
-    cx->trimmed = cim_arena_alloc(ar, plan->n_nodes + 1, sizeof *cx->trimmed);
-    cx->trial = cim_arena_alloc(ar, plan->n_nodes + 1, sizeof *cx->trial);
-    return cim_cc_choices_build(cx) == CIM_OK;
-}
-
 /* Cheapest over all cut sets, each range priced exactly. */
 static double all_cuts(cim_cc_context *cx)
 {
@@ -191,7 +169,7 @@ static void optimal_cuts_match_all_cuts(void **unused)
         cim_arena_reset(&ar);
         cim_cc_context cx;
         cim_status status = CIM_OK;
-        if (open_context(&cx, &plan, p, &arch, &chip, &ar) && plan.n_nodes > 1 &&
+        if (cim_cc_open(&cx, &plan, p, &arch, &chip, &ar, &status) && plan.n_nodes > 1 &&
             plan.n_nodes <= MAX_OPS) {
             double best = all_cuts(&cx);
             REQUIRE(cim_cc_pass_segment(&cx, &status));
@@ -297,7 +275,8 @@ static void pipelined_copies_against_all_copies(void **unused)
         REQUIRE(cim_cc_prepare(&net.graph, &p, NULL) == CIM_OK);
         cim_arena_reset(&ar);
         cim_cc_context cx;
-        if (open_context(&cx, &plan, p, &arch, &chip, &ar)) {
+        cim_status status = CIM_OK;
+        if (cim_cc_open(&cx, &plan, p, &arch, &chip, &ar, &status)) {
             double combinations = 1.0;
             int64_t units = 0;
             for (uint32_t i = 0; i < plan.n_nodes; i++) {
