@@ -37,6 +37,8 @@ def export(name, path):
         for m in net.modules():
             if isinstance(m, torch.nn.BatchNorm2d):
                 m.momentum = None  # plain average
+            if isinstance(m, torch.nn.Linear) and not m.weight.any():
+                m.weight.normal_(0, 0.02)  # torchvision starts the transformer's head at zero
         net.train()
         for _ in range(2):
             net(torch.randn(4, 3, 224, 224))
