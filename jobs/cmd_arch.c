@@ -13,11 +13,17 @@
         "--set", "PATH=VALUE", true, "override a field of the architecture"                        \
     }
 
+#define LIBRARY_OPTION                                                                             \
+    {                                                                                              \
+        "--library", "FILE", false, "component library to lay over the built-in one"               \
+    }
+
 static const cim_job_option show_options[] = {
-    SET_OPTION, {"--json", NULL, false, "print JSON"}, {0}};
+    SET_OPTION, LIBRARY_OPTION, {"--json", NULL, false, "print JSON"}, {0}};
 static const cim_job_option list_options[] = {{"--json", NULL, false, "print JSON"}, {0}};
 static const cim_job_option compile_options[] = {
     SET_OPTION,
+    LIBRARY_OPTION,
     {"--level", "none|cg|mvm|vvm", false, "short for --set schedule.level=..."},
     {"--objective", "latency|throughput|energy|edp", false,
      "short for --set schedule.objective=..."},
@@ -50,11 +56,12 @@ static cim_status check_consistent(const cim_hw_arch *arch, cim_err *err)
     return CIM_OK;
 }
 
-static cim_status price(const cim_hw_arch *arch, cim_cost_chip *chip, cim_err *err)
+static cim_status price(const cim_job_args *args, const cim_hw_arch *arch, cim_cost_chip *chip,
+                        cim_err *err)
 {
     char reason[CIM_CC_REASON];
     cim_cost_library *library = NULL;
-    CIM_TRY(cim_cost_library_load(&library, err));
+    CIM_TRY(cim_cost_library_load_file(cim_job_args_value(args, "--library"), &library, err));
     bool ok = cim_cost_chip_price(library, arch, chip, reason, sizeof reason);
     cim_cost_library_destroy(library);
     return ok ? CIM_OK : cim_err_set(err, CIM_E_INPUT, arch->name, "%s", reason);
@@ -64,7 +71,7 @@ static cim_status show_loaded(const cim_job_args *args, const cim_hw_arch *arch,
 {
     cim_cost_chip chip;
     CIM_TRY(check_consistent(arch, err));
-    CIM_TRY(price(arch, &chip, err));
+    CIM_TRY(price(args, arch, &chip, err));
     cim_text t;
     cim_text_init(&t);
     if (cim_job_args_has(args, "--json")) {
@@ -141,7 +148,7 @@ static cim_status compile_on(const cim_job_args *args, const cim_hw_arch *arch,
     cim_cost_chip chip;
     cim_cc_prepared *prepared = NULL;
     CIM_TRY(check_consistent(arch, err));
-    CIM_TRY(price(arch, &chip, err));
+    CIM_TRY(price(args, arch, &chip, err));
     CIM_TRY(cim_cc_prepare(cim_cc_model_graph(model), &prepared, err));
     cim_arena ar;
     cim_arena_init(&ar);
@@ -180,10 +187,10 @@ static cim_status compile(const cim_job_args *args, const cim_job_parallel *para
 
 const cim_job_command cim_job_arch_commands[] = {
     {"arch list", "arch list [--json]", "built-in chips", list_options, 0, 0, list},
-    {"arch show", "arch show ARCH [--set PATH=VALUE]... [--json]",
+    {"arch show", "arch show ARCH [--set PATH=VALUE]... [--library FILE] [--json]",
      "tiers, capacity, peak throughput, area and power of a chip", show_options, 1, 1, show},
     {"compile",
-     "compile MODEL ARCH [--set PATH=VALUE]... [--level L] [--objective O] [--json FILE] "
-     "[--detail]",
+     "compile MODEL ARCH [--set PATH=VALUE]... [--library FILE] [--level L] [--objective O] "
+     "[--json FILE] [--detail]",
      "compile a network for one chip and price it", compile_options, 2, 2, compile},
     {0}};

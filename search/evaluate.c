@@ -118,7 +118,7 @@ cim_status cim_search_evaluator_create(const cim_search_spec *spec, cim_search_e
     ev->n_constraints = cim_hw_space_n_constraints(spec->space);
     for (size_t i = 0; i < ev->n_constraints; i++)
         ev->n_after += cim_hw_space_constraint_uses_metrics(spec->space, i);
-    cim_status status = cim_cost_library_load(&ev->library, err);
+    cim_status status = cim_cost_library_load_file(spec->library, &ev->library, err);
     if (status == CIM_OK)
         status = find_lengths(ev, err);
     if (status == CIM_OK)

@@ -3,6 +3,7 @@
 
 #include "search/spec.h"
 
+#include "costmodel/cost.h"
 #include "hwspace/base/hash.h"
 #include "hwspace/base/memory.h"
 #include "sched/model.h"
@@ -208,6 +209,39 @@ static cim_status check_digests(reader *r)
                                   s->model_digests[i][0] ? s->model_digests[i] : "none");
     }
     return CIM_OK;
+}
+
+/* ---- library ------------------------------------------------------------------------------------ */
+
+/* Its entries are checked here, so that a mistake is named before anything runs. */
+static cim_status check_library(reader *r)
+{
+    cim_cost_library *library = NULL;
+    cim_status status = cim_cost_library_load_file(r->spec->library, &library, r->err);
+    cim_cost_library_destroy(library);
+    return status;
+}
+
+static cim_status read_library(reader *r)
+{
+    cim_search_spec *s = r->spec;
+    const cim_json_node *node = find(r, "library"), *digest = find(r, "library_digest");
+    const char *text;
+    if (!node && digest)
+        return cim_json_error(s->doc, digest, r->err,
+                              "a digest without \"library\", the file it is the digest of");
+    if (!node)
+        return CIM_OK;
+    CIM_TRY(cim_json_string(s->doc, node, &text, r->err));
+    CIM_TRY(resolve_path(r, node, text, &s->library));
+    CIM_TRY(digest_file(r, node, s->library, s->library_digest));
+    if (digest) {
+        CIM_TRY(cim_json_string(s->doc, digest, &text, r->err));
+        if (strcmp(text, s->library_digest) != 0)
+            return cim_json_error(s->doc, digest, r->err, "found digest %s, the file %s has %s",
+                                  text, s->library, s->library_digest);
+    }
+    return check_library(r);
 }
 
 /* ---- architecture and space --------------------------------------------------------------------- */
@@ -545,9 +579,10 @@ static cim_status check_budget(reader *r)
 
 static cim_status read_head(reader *r)
 {
-    static const char *const keys[] = {"format_version", "name",     "model",      "model_digests",
-                                       "arch",           "set",      "parameters", "constraints",
-                                       "objectives",     "strategy", "budget",     "aggregate"};
+    static const char *const keys[] = {
+        "format_version", "name",     "model",  "model_digests", "library",
+        "library_digest", "arch",     "set",    "parameters",    "constraints",
+        "objectives",     "strategy", "budget", "aggregate"};
     cim_search_spec *s = r->spec;
     CIM_TRY(cim_json_expect(s->doc, r->root, CIM_JSON_OBJECT, r->err));
     const cim_json_node *version = find(r, "format_version"), *name = find(r, "name");
@@ -575,6 +610,7 @@ static cim_status read_all(reader *r)
     CIM_TRY(read_head(r));
     CIM_TRY(read_models(r));
     CIM_TRY(check_digests(r));
+    CIM_TRY(read_library(r));
     CIM_TRY(read_arch(r));
     CIM_TRY(read_aggregate(r));
     CIM_TRY(read_space(r));
@@ -622,6 +658,7 @@ void cim_search_spec_clear(cim_search_spec *spec)
 {
     for (size_t i = 0; i < CIM_SPEC_MAX_MODELS; i++)
         cim_free(spec->models[i]);
+    cim_free(spec->library);
     cim_hw_arch_clear(&spec->arch);
     cim_hw_space_destroy(spec->space);
     cim_json_free(spec->doc);
@@ -658,6 +695,19 @@ static void write_models(const cim_search_spec *s, text_kind kind, cim_jw *w)
         if (s->model_digests[i][0])
             cim_jw_string(w, s->model_names[i], s->model_digests[i]);
     cim_jw_object_end(w);
+}
+
+/* What the library is called decides nothing, what it holds does. */
+static void write_library(const cim_search_spec *s, text_kind kind, cim_jw *w)
+{
+    if (!s->library)
+        return;
+    const char *slash = strrchr(s->library, '/');
+    if (kind == TEXT_FULL)
+        cim_jw_string(w, "library", s->library);
+    else if (kind == TEXT_RESULT)
+        cim_jw_string(w, "library", slash ? slash + 1 : s->library);
+    cim_jw_string(w, "library_digest", s->library_digest);
 }
 
 /* Values of the document as they stand, numbers in their shortest form. */
@@ -717,6 +767,7 @@ static void write_spec(const cim_search_spec *s, text_kind kind, cim_text *out)
     if (kind != TEXT_IDENTITY)
         cim_jw_string(&w, "name", s->name);
     write_models(s, kind, &w);
+    write_library(s, kind, &w);
     cim_hw_arch_write(&s->arch, &w, "arch");
     write_node(s, "parameters", &w);
     write_node(s, "constraints", &w);

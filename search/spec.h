@@ -27,7 +27,9 @@ typedef struct cim_search_spec {
     char model_names[CIM_SPEC_MAX_MODELS][64];   /* built-in name, or file name without .onnx */
     char model_digests[CIM_SPEC_MAX_MODELS][33]; /* of a file's bytes; "" for a built-in one */
     cim_search_aggregate aggregate;
-    cim_hw_arch arch; /* base architecture, owned */
+    char *library;           /* path of a user's component library, owned; NULL: built-in only */
+    char library_digest[33]; /* of its bytes */
+    cim_hw_arch arch;        /* base architecture, owned */
     cim_hw_space *space;
     size_t n_metrics; /* columns a point has (more than CIM_CC_N_METRICS when separate) */
     char metric_names[CIM_ANA_MAX_COLUMNS][CIM_ANA_NAME];
