@@ -137,6 +137,62 @@ static void test_identity(void **state)
     assert_string_not_equal(base, other); /* the design depends on its size */
 }
 
+static void write_library(const char *path, double area)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fprintf(f,
+            "{\"format\": \"cimdse-library\", \"format_version\": 1, \"components\": "
+            "{\"isaac.shift_add\": {\"kind\": \"shift_add\", \"source\": \"a test\","
+            " \"technology\": {\"value\": 32, \"unit\": \"nm\"},"
+            " \"supply\": {\"value\": 1, \"unit\": \"V\"},"
+            " \"area\": {\"value\": %g, \"unit\": \"um2\"},"
+            " \"power\": {\"value\": 0.05, \"unit\": \"mW\"},"
+            " \"leakage\": {\"value\": 0, \"unit\": \"mW\"}, \"events\": [\"shift_add\"],"
+            " \"rate\": {\"value\": 2.56, \"unit\": \"1/ns\"},"
+            " \"replaces\": [\"shift_add\"]}}}",
+            area);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* What a component library holds is part of the identity, where it lies is not. */
+static void test_library(void **state)
+{
+    (void)state;
+    static const char format[] =
+        "{\"model\": \"vgg8\", \"arch\": \"isaac\", %s\"objectives\": [\"area_mm2\"],"
+        " \"parameters\": {\"chip.cores\": {\"range\": [1, 99]}}, \"strategy\": \"grid\"}";
+    static const char *const keys[] = {"", "\"library\": \"./search_spec_a.json\", ",
+                                       "\"library\": \"./search_spec_b.json\", "};
+    char text[3][512], plain[33], a[33], b[33];
+    for (int i = 0; i < 3; i++)
+        snprintf(text[i], sizeof text[i], format, keys[i]);
+    write_library("search_spec_a.json", 60);
+    write_library("search_spec_b.json", 60);
+    identity(text[0], NULL, plain);
+    identity(text[1], NULL, a);
+    identity(text[2], NULL, b);
+    assert_string_equal(a, b);
+    assert_string_not_equal(plain, a);
+    parse(text[1], NULL);
+    char *resolved = text_of(true), *results = text_of(false);
+    cim_search_spec_clear(&spec);
+    assert_non_null(strstr(results, "\"search_spec_a.json\""));
+    identity(resolved, NULL, b);
+    assert_string_equal(a, b);
+    write_library("search_spec_a.json", 61);
+    identity(text[1], NULL, b);
+    assert_string_not_equal(a, b);
+    cim_err err = {0}; /* the resolved text promised the file as it was */
+    assert_int_equal(cim_search_spec_parse(resolved, strlen(resolved), "s", NULL, &spec, &err),
+                     CIM_E_INPUT);
+    assert_non_null(strstr(err.where, "/library_digest"));
+    cim_free(resolved);
+    cim_free(results);
+    remove("search_spec_a.json");
+    remove("search_spec_b.json");
+}
+
 static void test_overrides(void **state)
 {
     (void)state;
@@ -226,8 +282,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_read),       cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_overrides),  cmocka_unit_test(test_invalid),
-        cmocka_unit_test(test_broken)};
+        cmocka_unit_test(test_library),    cmocka_unit_test(test_overrides),
+        cmocka_unit_test(test_invalid),    cmocka_unit_test(test_broken)};
     cim_rng_library_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
