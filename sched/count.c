@@ -33,23 +33,20 @@ static double ceil_ratio(double a, double b)
 /* Products of a static matrix on its crossbars. Every cell that holds a weight slice is read once
  * per input phase; every used column is converted once per phase and row group. */
 static void count_products(const cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_node *n,
-                           double *ev)
+                           const cim_cc_mapping *m, double *ev)
 {
     const cim_hw_arch *a = &plan->arch;
     double products = (double)op->mvms, groups = (double)op->groups;
     double rows = (double)op->matrix_rows, cols = (double)op->matrix_cols;
     double slices = ceil_ratio((double)a->workload.weight_bits, (double)a->device.bits_per_cell);
     double phases = ceil_ratio((double)a->workload.activation_bits, (double)a->crossbar.dac_bits);
-    double xb_rows = (double)a->crossbar.rows, parallel = (double)a->crossbar.parallel_rows;
-    double row_tiles = ceil_ratio(rows, xb_rows);
-    double last_rows = rows - (row_tiles - 1.0) * xb_rows;
+    double parallel = (double)a->crossbar.parallel_rows, row_tiles = (double)m->row_tiles;
+    double last_rows = rows - (row_tiles - 1.0) * (double)m->tile_rows;
     /* row groups over all row tiles of one matrix column */
-    double row_groups =
-        (row_tiles - 1.0) * ceil_ratio(xb_rows, parallel) + ceil_ratio(last_rows, parallel);
-    double crossbars = (double)n->crossbars * n->n_parts;
-    bool by_columns = a->schedule.binding == CIM_HW_BINDING_COLUMNS;
-    double driven = by_columns ? ceil_ratio(cols * slices, (double)a->crossbar.cols)
-                               : ceil_ratio(cols, (double)a->crossbar.cols) * slices;
+    double row_groups = (row_tiles - 1.0) * ceil_ratio((double)m->tile_rows, parallel) +
+                        ceil_ratio(last_rows, parallel);
+    double crossbars = (double)m->crossbars * n->n_parts;
+    double driven = (double)(m->col_tiles * m->piece);
     double conversions = cols * slices * groups * row_groups * phases * products;
 
     ev[CIM_EV_CELL_READ] += rows * cols * slices * groups * phases * products;
@@ -75,9 +72,9 @@ static void count_traffic(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc
     double in = plan->prepared->traffic_in[id] * bits;
     double out = plan->prepared->traffic_out[id] * bits;
     if (n) {
-        double products = (double)op->mvms;
-        double row_tiles = ceil_ratio((double)op->matrix_rows, (double)a->crossbar.rows);
-        double cores = ceil_ratio((double)n->crossbars, (double)a->core.crossbars) * n->n_parts;
+        const cim_cc_mapping *m = &cim_cc_node_picked(n)->map;
+        double products = (double)op->mvms, row_tiles = (double)m->row_tiles;
+        double cores = ceil_ratio((double)m->crossbars, (double)a->core.crossbars) * n->n_parts;
         double outputs = (double)op->matrix_cols * (double)op->groups * products;
         ev[CIM_EV_L1_READ_BIT] += (double)op->matrix_rows * (double)op->groups * products * bits;
         ev[CIM_EV_L1_WRITE_BIT] += in + (double)op->out_elements * bits;
@@ -120,7 +117,7 @@ void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double ev[CIM_COS
         return;
     const cim_cc_node *n = plan->node_of[id] == UINT32_MAX ? NULL : &plan->nodes[plan->node_of[id]];
     if (n) {
-        count_products(plan, op, n, ev);
+        count_products(plan, op, n, &cim_cc_node_picked(n)->map, ev);
     } else {
         ev[CIM_EV_ALU_ADD] += (double)op->alu_add;
         ev[CIM_EV_ALU_MUL] += (double)op->alu_mul;

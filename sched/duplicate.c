@@ -8,54 +8,115 @@
 #include <math.h>
 #include <string.h>
 
-static int64_t copies_limit(const cim_cc_plan *plan, const cim_cc_node *n, int64_t mvms)
+static int64_t copies_limit(const cim_cc_plan *plan, int64_t units, int64_t mvms)
 {
     const cim_hw_schedule *s = &plan->arch.schedule;
     if (s->level < CIM_HW_LEVEL_CG || s->duplication == CIM_HW_DUPLICATION_NONE)
         return 1;
-    int64_t k = plan->budget / n->units;
+    int64_t k = plan->budget / units;
     if (s->max_copies > 0 && k > s->max_copies)
         k = s->max_copies;
     return k < mvms ? k : mvms;
 }
 
-static void add_choice(cim_cc_node *n, int64_t copies, int64_t rounds)
+/* A run through the copies of one variant, in ascending order. */
+typedef struct cursor {
+    const cim_cc_variant *v;
+    int64_t limit;  /* most copies */
+    uint32_t next;  /* index among breakpoints, or the next divisor */
+    int64_t copies; /* 0: at the end */
+    int64_t rounds;
+} cursor;
+
+static void advance(const cim_cc_breaks *b, int64_t rows, bool divisor, cursor *c)
 {
-    double stage = fmax((double)rounds * n->unit_ns, n->floor_ns) + n->fill_ns;
+    c->copies = 0;
+    if (!divisor && c->next < b->count && b->copies[c->next] <= c->limit) {
+        c->copies = b->copies[c->next];
+        c->rounds = b->rounds[c->next++];
+    }
+    for (int64_t k = (int64_t)c->next + 1; divisor && k <= c->limit && k <= rows; k++)
+        if (rows % k == 0) {
+            c->copies = k;
+            c->rounds = cim_cc_ceil_div(b->n, k);
+            c->next = (uint32_t)k;
+            return;
+        }
+}
+
+static void add_choice(cim_cc_node *n, const cursor *c, uint32_t variant)
+{
+    double stage = fmax((double)c->rounds * c->v->unit_ns, n->floor_ns) + c->v->fill_ns;
+    int64_t weight = c->copies * c->v->units;
     if (n->n_choices && !(stage < n->choices[n->n_choices - 1].cost))
         return; /* a shared resource limits: more copies stop helping */
-    n->choices[n->n_choices] = (cim_cc_choice){.cost = stage, .weight = copies * n->units};
-    n->choice_copies[n->n_choices++] = copies;
+    if (n->n_choices && n->choices[n->n_choices - 1].weight == weight)
+        n->n_choices--; /* another variant makes more of the same hardware */
+    n->choices[n->n_choices] = (cim_cc_choice){.cost = stage, .weight = weight};
+    n->choice_copies[n->n_choices] = c->copies;
+    n->choice_variant[n->n_choices++] = (uint8_t)variant;
+}
+
+/* How many choices a variant can have at most. */
+static uint32_t count_choices(const cim_cc_breaks *b, int64_t limit, int64_t rows, bool divisor)
+{
+    uint32_t n = 0;
+    if (divisor)
+        for (int64_t k = 1; k <= limit && k <= rows; k++)
+            n += rows % k == 0;
+    else /* breakpoints ascend */
+        for (uint32_t lo = 0, hi = b->count; lo < hi; n = lo) {
+            uint32_t mid = (lo + hi) / 2;
+            if (b->copies[mid] <= limit)
+                lo = mid + 1;
+            else
+                hi = mid;
+        }
+    return n;
+}
+
+/* The choices of a node: all variants' copies merged in order of hardware, each faster than those
+ * before it. */
+static cim_status node_choices(cim_cc_context *cx, cim_cc_node *n)
+{
+    const cim_cc_plan *plan = cx->plan;
+    bool divisor = plan->arch.schedule.duplication == CIM_HW_DUPLICATION_DIVISOR;
+    const cim_cc_breaks *b = plan->prepared->breaks[n->xb];
+    int64_t rows = plan->graph->ops[n->op].rows;
+    cursor c[CIM_CC_MAX_VARIANTS] = {0};
+    uint32_t cap = 0;
+    for (uint32_t i = 0; i < n->n_variants; i++) {
+        c[i].v = &n->variants[i];
+        if (c[i].v->units > plan->budget)
+            continue;
+        c[i].limit = copies_limit(plan, c[i].v->units, b->n);
+        cap += count_choices(b, c[i].limit, rows, divisor);
+        advance(b, rows, divisor, &c[i]);
+    }
+    n->choices = cim_arena_take(cx->ar, cap, sizeof *n->choices);
+    n->choice_copies = cim_arena_take(cx->ar, cap, sizeof *n->choice_copies);
+    n->choice_variant = cim_arena_take(cx->ar, cap, 1);
+    if (!n->choices || !n->choice_copies || !n->choice_variant)
+        return CIM_E_NOMEM;
+    for (;;) {
+        uint32_t first = UINT32_MAX;
+        int64_t lightest = INT64_MAX;
+        for (uint32_t i = 0; i < n->n_variants; i++)
+            if (c[i].copies && c[i].copies * c[i].v->units < lightest) {
+                lightest = c[i].copies * c[i].v->units;
+                first = i;
+            }
+        if (first == UINT32_MAX)
+            return CIM_OK;
+        add_choice(n, &c[first], first);
+        advance(b, rows, divisor, &c[first]);
+    }
 }
 
 cim_status cim_cc_choices_build(cim_cc_context *cx)
 {
-    cim_cc_plan *plan = cx->plan;
-    bool divisor = plan->arch.schedule.duplication == CIM_HW_DUPLICATION_DIVISOR;
-    for (uint32_t i = 0; i < plan->n_nodes; i++) {
-        cim_cc_node *n = &plan->nodes[i];
-        const cim_cc_breaks *b = plan->prepared->breaks[n->xb];
-        int64_t rows = plan->graph->ops[n->op].rows;
-        int64_t limit = copies_limit(plan, n, b->n);
-        uint32_t cap = 0;
-        while (!divisor && cap < b->count && b->copies[cap] <= limit)
-            cap++;
-        if (divisor) {
-            if (limit > rows)
-                limit = rows;
-            for (int64_t k = 1; k <= limit; k++)
-                cap += rows % k == 0;
-        }
-        n->choices = cim_arena_take(cx->ar, cap, sizeof *n->choices);
-        n->choice_copies = cim_arena_take(cx->ar, cap, sizeof *n->choice_copies);
-        if (!n->choices || !n->choice_copies)
-            return CIM_E_NOMEM;
-        for (uint32_t j = 0; !divisor && j < cap; j++)
-            add_choice(n, b->copies[j], b->rounds[j]);
-        for (int64_t k = 1; divisor && k <= limit; k++)
-            if (rows % k == 0)
-                add_choice(n, k, (b->n + k - 1) / k);
-    }
+    for (uint32_t i = 0; i < cx->plan->n_nodes; i++)
+        CIM_TRY(node_choices(cx, &cx->plan->nodes[i]));
     return CIM_OK;
 }
 

@@ -77,8 +77,8 @@ static void weigh(const cim_cc_context *cx, const cim_cc_range *r, game *g, doub
         double w = fmax(g->share[i], least);
         double write = n->write_pj * ns_per_write_pj;
         for (uint32_t j = lo; j < n->n_choices; j++) {
-            double cost =
-                w * (n->choices[j].cost - n->fill_ns) + write * (double)n->choice_copies[j];
+            double cost = w * (n->choices[j].cost - cim_cc_node_variant(n, j)->fill_ns) +
+                          write * (double)n->choice_copies[j];
             if (kept && !(cost < g->room[i][kept - 1].cost))
                 break; /* programming more copies costs more than it saves */
             g->room[i][kept++] = (cim_cc_choice){.cost = cost, .weight = n->choices[j].weight};
@@ -123,7 +123,8 @@ static void learn(const cim_cc_context *cx, const cim_cc_range *r, game *g, cons
     double longest = -1.0;
     for (uint32_t i = 0; i < n && g->slowest > 0.0; i++) {
         const cim_cc_node *node = &cx->plan->nodes[r->first + i];
-        double occupancy = node->choices[picks[r->first + i]].cost - node->fill_ns;
+        uint32_t pick = picks[r->first + i];
+        double occupancy = node->choices[pick].cost - cim_cc_node_variant(node, pick)->fill_ns;
         if (occupancy > longest) {
             longest = occupancy;
             slowest = i;

@@ -4,50 +4,19 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 const char *const cim_cc_limit_words[] = {"crossbar", "adc", "local_buffer", "global_buffer",
                                           "noc",      "alu", "none"};
 
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
-typedef struct mapping {
-    int64_t row_tiles, col_tiles; /* of one matrix */
-    int64_t pack;                 /* groups side by side in one crossbar */
-    int64_t crossbars;            /* per copy, all groups and slices */
-    int64_t piece;                /* crossbars that cannot be separated */
-    int64_t rows_used;            /* in the fullest crossbar */
-} mapping;
-
-static mapping map_matrix(const cim_cc_op *op, const cim_hw_arch *a)
-{
-    mapping m = {.pack = 1, .piece = 1};
-    int64_t slices = ceil_div(a->workload.weight_bits, a->device.bits_per_cell);
-    bool by_columns = a->schedule.binding == CIM_HW_BINDING_COLUMNS;
-    int64_t cols = by_columns ? op->matrix_cols * slices : op->matrix_cols;
-    if (op->groups > 1 && op->matrix_rows <= a->crossbar.rows && cols <= a->crossbar.cols) {
-        int64_t by_rows = a->crossbar.rows / op->matrix_rows, by_cols = a->crossbar.cols / cols;
-        m.pack = by_rows < by_cols ? by_rows : by_cols;
-        if (m.pack > op->groups)
-            m.pack = op->groups;
-    }
-    m.row_tiles = ceil_div(op->matrix_rows, a->crossbar.rows);
-    m.col_tiles = ceil_div(cols, a->crossbar.cols);
-    m.piece = by_columns ? 1 : slices;
-    m.crossbars = ceil_div(op->groups, m.pack) * m.row_tiles * m.col_tiles * m.piece;
-    m.rows_used = m.row_tiles > 1 ? a->crossbar.rows : op->matrix_rows * m.pack;
-    return m;
-}
-
 /* Bits through the busiest core's buffer for one product: the rows of its tiles in, the columns of
- * its tiles out. Tiles fill a core row tile by row tile, so tiles of one row share their input. */
-static double local_bits(const cim_cc_op *op, const cim_hw_arch *a, const mapping *m)
+ * its tiles out. Tiles of one row share their input, tiles of one column their output. */
+static double local_bits(const cim_cc_op *op, const cim_hw_arch *a, const cim_cc_mapping *m)
 {
     int64_t tiles = m->crossbars < a->core.crossbars ? m->crossbars : a->core.crossbars;
     int64_t per_row = m->col_tiles * m->piece;
-    int64_t rows_of_tiles = ceil_div(tiles, per_row);
+    int64_t rows_of_tiles = m->column_major ? (tiles < m->row_tiles ? tiles : m->row_tiles)
+                                            : cim_cc_ceil_div(tiles, per_row);
     double rows = fmin((double)rows_of_tiles * (double)m->rows_used,
                        (double)op->matrix_rows * (double)op->groups);
     double cols = fmin((double)tiles * (double)a->crossbar.cols,
@@ -55,50 +24,57 @@ static double local_bits(const cim_cc_op *op, const cim_hw_arch *a, const mappin
     return (rows + cols) * (double)a->workload.activation_bits;
 }
 
-/* The slowest of the resources one product of one copy uses. */
-static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, const mapping *m,
-                         cim_cc_node *n)
+/* The resources one product of one copy uses, one after another. Products of a copy follow each
+ * other at the pace of the slowest; what a product takes beyond it is the fill. Crossbars of a core
+ * that several copies share (level mvm) have their share of its buffer, link and ALU. */
+static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op_id id,
+                         cim_cc_variant *v)
 {
     const cim_hw_arch *a = &plan->arch;
     const cim_cost_chip *c = &plan->chip;
-    double phases = (double)ceil_div(a->workload.activation_bits, a->crossbar.dac_bits);
-    double groups = (double)ceil_div(m->rows_used, a->crossbar.parallel_rows);
-    double cores = (double)ceil_div(m->crossbars, a->core.crossbars);
-    n->unit_ns = phases * groups * c->step_ns;
-    n->limit_unit = c->adc_ns > c->read_ns ? CIM_CC_LIMIT_ADC : CIM_CC_LIMIT_CROSSBAR;
-    n->fill_ns = c->mvm_fill_ns;
-    double local = local_bits(op, a, m) / c->l1_bits_per_ns;
-    if (local > n->unit_ns) {
-        n->unit_ns = local;
-        n->limit_unit = CIM_CC_LIMIT_LOCAL_BUFFER;
+    const cim_cc_mapping *m = &v->map;
+    double bits = (double)a->workload.activation_bits, products = (double)op->mvms;
+    double phases = (double)cim_cc_ceil_div(a->workload.activation_bits, a->crossbar.dac_bits);
+    double cores = (double)cim_cc_ceil_div(m->crossbars, a->core.crossbars);
+    double shared = plan->units_are_cores
+                        ? 1.0
+                        : fmax(1.0, (double)a->core.crossbars * cores / (double)m->crossbars);
+    double in = plan->prepared->traffic_in[id] * bits / products;
+    double out = plan->prepared->traffic_out[id] * bits / products;
+    v->adds = ((double)(m->row_tiles - 1) + (op->has_bias ? 1.0 : 0.0)) * (double)op->matrix_cols *
+              (double)op->groups;
+    const struct {
+        double ns, sharers;
+        cim_cc_limit limit;
+    } legs[] = {
+        {phases * (double)m->row_groups * c->step_ns, 1.0,
+         c->adc_ns > c->read_ns ? CIM_CC_LIMIT_ADC : CIM_CC_LIMIT_CROSSBAR},
+        {local_bits(op, a, m) / c->l1_bits_per_ns, shared, CIM_CC_LIMIT_LOCAL_BUFFER},
+        {in / (cores * c->noc_link_bits_per_ns), shared, CIM_CC_LIMIT_NOC},
+        {out / (cores * c->noc_link_bits_per_ns), shared, CIM_CC_LIMIT_NOC},
+        {v->adds * c->alu_add_cycles / (cores * c->core_alu_ops_per_ns), shared, CIM_CC_LIMIT_ALU},
+    };
+    double all = 0.0, own = 0.0;
+    v->unit_ns = -1.0;
+    for (size_t i = 0; i < sizeof legs / sizeof *legs; i++) {
+        all += legs[i].ns;
+        if (legs[i].ns * legs[i].sharers > v->unit_ns) {
+            v->unit_ns = legs[i].ns * legs[i].sharers;
+            own = legs[i].ns;
+            v->limit = legs[i].limit;
+        }
     }
-    double bits = (double)a->workload.activation_bits;
-    double new_in = plan->prepared->traffic_in[n->op] * bits / (double)op->mvms;
-    double out = plan->prepared->traffic_out[n->op] * bits / (double)op->mvms;
-    double noc = fmax(new_in, out) / (cores * c->noc_link_bits_per_ns);
-    if (noc > n->unit_ns) {
-        n->unit_ns = noc;
-        n->limit_unit = CIM_CC_LIMIT_NOC;
-    }
-    double adds = (double)(m->row_tiles - 1) * (double)op->matrix_cols * (double)op->groups +
-                  (op->has_bias ? (double)op->matrix_cols * (double)op->groups : 0.0);
-    double alu = adds * c->alu_add_cycles / (cores * c->core_alu_ops_per_ns);
-    if (alu > n->unit_ns) {
-        n->unit_ns = alu;
-        n->limit_unit = CIM_CC_LIMIT_ALU;
-    }
-    n->floor_ns = (plan->prepared->traffic_in[n->op] + plan->prepared->traffic_out[n->op]) * bits /
-                  c->l0_bits_per_ns;
-    n->limit_floor = CIM_CC_LIMIT_GLOBAL_BUFFER;
+    double bus = (in + out) / c->l0_bits_per_ns;
+    v->fill_ns = c->mvm_fill_ns + (all - own) + bus;
 }
 
-static void time_write(const cim_cc_plan *plan, const cim_cc_op *op, const mapping *m,
+static void time_write(const cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_mapping *m,
                        cim_cc_node *n)
 {
     const cim_hw_arch *a = &plan->arch;
     double share = 1.0 / n->n_parts;
     double weights = (double)op->matrix_rows * (double)op->matrix_cols * (double)op->groups * share;
-    double slices = (double)ceil_div(a->workload.weight_bits, a->device.bits_per_cell);
+    double slices = (double)cim_cc_ceil_div(a->workload.weight_bits, a->device.bits_per_cell);
     n->write_ns = (double)m->rows_used * plan->chip.write_row_ns;
     n->write_bits = weights * (double)a->workload.weight_bits;
     n->write_cells = weights * slices;
@@ -106,8 +82,8 @@ static void time_write(const cim_cc_plan *plan, const cim_cc_op *op, const mappi
 }
 
 /* Cut an operator into the fewest equal parts that fit the chip. */
-static bool node_parts(cim_cc_plan *plan, const cim_cc_op *op, const mapping *m, int64_t *parts,
-                       int64_t *crossbars)
+static bool node_parts(cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_mapping *m,
+                       int64_t *parts, int64_t *crossbars)
 {
     const cim_hw_arch *a = &plan->arch;
     int64_t chip = a->chip.cores * a->core.crossbars;
@@ -119,8 +95,8 @@ static bool node_parts(cim_cc_plan *plan, const cim_cc_op *op, const mapping *m,
         return false;
     }
     int64_t fitting = chip / m->piece * m->piece;
-    *parts = ceil_div(m->crossbars, fitting);
-    *crossbars = ceil_div(m->crossbars / m->piece, *parts) * m->piece;
+    *parts = cim_cc_ceil_div(m->crossbars, fitting);
+    *crossbars = cim_cc_ceil_div(m->crossbars / m->piece, *parts) * m->piece;
     return true;
 }
 
@@ -130,6 +106,7 @@ static void map_digital(cim_cc_plan *plan, cim_cc_op_id id)
     const cim_cost_chip *c = &plan->chip;
     cim_cc_op_plan *o = &plan->ops[id];
     o->limit = CIM_CC_LIMIT_NONE;
+    o->window_rows = op->rows * op->images;
     if (op->unit != CIM_CC_UNIT_DIGITAL)
         return;
     double work =
@@ -190,14 +167,43 @@ static void chip_rates(cim_cc_plan *plan)
                                (core_alu ? (double)a->chip.cores * c->core_alu_ops_per_ns : 0.0);
 }
 
+/* Variants of an operator in order of crossbars. Row remapping (level vvm): rows that the parallel-rows
+ * limit would read one group after another are spread over more crossbars; the row groups are
+ * halved from variant to variant. A variant must be faster than the one before it. */
+static uint32_t list_variants(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op_id id,
+                              cim_cc_variant *out)
+{
+    const cim_hw_arch *a = &plan->arch;
+    bool remap = a->schedule.remap && a->schedule.level >= CIM_HW_LEVEL_VVM;
+    int64_t chip = a->chip.cores * a->core.crossbars;
+    uint32_t n = 0;
+    for (int64_t wanted = 0; n < CIM_CC_MAX_VARIANTS;
+         wanted = (out[n - 1].map.row_groups + 1) / 2) {
+        cim_cc_variant *v = &out[n];
+        cim_cc_map_matrix(op, a, wanted, &v->map);
+        if (n > 0 && v->map.crossbars > chip)
+            break;
+        v->units = plan->units_are_cores ? cim_cc_ceil_div(v->map.crossbars, a->core.crossbars)
+                                         : v->map.crossbars;
+        time_product(plan, op, id, v);
+        if (n > 0 && !(v->unit_ns < out[n - 1].unit_ns))
+            break; /* another resource limits: reading more rows at once does not pay */
+        n++;
+        if (!remap || v->map.row_groups == 1)
+            break;
+    }
+    return n;
+}
+
 /* Count nodes first, so that the array is allocated once. */
 static bool count_nodes(cim_cc_plan *plan, uint64_t *total)
 {
     *total = 0;
     for (uint32_t i = 0; i < plan->prepared->n_xb; i++) {
         const cim_cc_op *op = &plan->graph->ops[plan->prepared->xb[i]];
-        mapping m = map_matrix(op, &plan->arch);
+        cim_cc_mapping m;
         int64_t parts, crossbars;
+        cim_cc_map_matrix(op, &plan->arch, 0, &m);
         if (!node_parts(plan, op, &m, &parts, &crossbars))
             return false;
         *total += (uint64_t)parts;
@@ -207,6 +213,48 @@ static bool count_nodes(cim_cc_plan *plan, uint64_t *total)
                  "the network needs %llu chip loads, more than the 1048576 this compiler schedules",
                  (unsigned long long)*total);
         return false;
+    }
+    return true;
+}
+
+/* The nodes of one crossbar operator: one, or one per part. A part is a run of tiles in column-major
+ * order, so that parts seldom share an output. */
+static bool map_operator(cim_cc_context *cx, uint32_t xb)
+{
+    cim_cc_plan *plan = cx->plan;
+    cim_cc_op_id id = plan->prepared->xb[xb];
+    const cim_cc_op *op = &plan->graph->ops[id];
+    cim_cc_variant v[CIM_CC_MAX_VARIANTS];
+    int64_t parts, crossbars;
+    uint32_t n_variants = list_variants(plan, op, id, v);
+    if (!node_parts(plan, op, &v[0].map, &parts, &crossbars))
+        return true; /* counted before: cannot happen */
+    if (parts > 1) {
+        n_variants = 1;
+        v[0].map.crossbars = crossbars;
+        v[0].map.column_major = true;
+        v[0].units = plan->units_are_cores ? cim_cc_ceil_div(crossbars, plan->arch.core.crossbars)
+                                           : crossbars;
+        time_product(plan, op, id, &v[0]);
+    }
+    cim_cc_variant *kept = cim_arena_take(cx->ar, n_variants, sizeof *kept);
+    if (!kept)
+        return false;
+    memcpy(kept, v, n_variants * sizeof *kept);
+    for (int64_t k = 0; k < parts; k++) {
+        cim_cc_node *n = &plan->nodes[plan->n_nodes];
+        n->op = id;
+        n->xb = xb;
+        n->part = (uint32_t)k;
+        n->n_parts = (uint32_t)parts;
+        n->variants = kept;
+        n->n_variants = n_variants;
+        n->units = kept[0].units;
+        n->floor_ns = (plan->prepared->traffic_in[id] + plan->prepared->traffic_out[id]) *
+                      (double)plan->arch.workload.activation_bits / plan->chip.l0_bits_per_ns;
+        n->limit_floor = CIM_CC_LIMIT_GLOBAL_BUFFER;
+        time_write(plan, op, &kept[0].map, n);
+        plan->node_of[id] = plan->n_nodes++;
     }
     return true;
 }
@@ -235,7 +283,6 @@ static void spill_at_cuts(cim_cc_plan *plan, double *waiting)
 bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status)
 {
     cim_cc_plan *plan = cx->plan;
-    const cim_hw_arch *a = &plan->arch;
     chip_rates(plan);
     uint64_t total;
     if (!count_nodes(plan, &total))
@@ -252,28 +299,11 @@ bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status)
         plan->node_of[i] = UINT32_MAX;
         map_digital(plan, i);
     }
-    for (uint32_t i = 0; i < plan->prepared->n_xb; i++) {
-        cim_cc_op_id id = plan->prepared->xb[i];
-        const cim_cc_op *op = &plan->graph->ops[id];
-        mapping m = map_matrix(op, a);
-        int64_t parts, crossbars;
-        if (!node_parts(plan, op, &m, &parts, &crossbars))
+    for (uint32_t i = 0; i < plan->prepared->n_xb; i++)
+        if (!map_operator(cx, i)) {
+            *status = CIM_E_NOMEM;
             return false;
-        for (int64_t k = 0; k < parts; k++) {
-            cim_cc_node *n = &plan->nodes[plan->n_nodes];
-            n->op = id;
-            n->xb = i;
-            n->part = (uint32_t)k;
-            n->n_parts = (uint32_t)parts;
-            n->crossbars = crossbars;
-            n->units = plan->units_are_cores ? ceil_div(crossbars, a->core.crossbars) : crossbars;
-            mapping part = m;
-            part.crossbars = crossbars;
-            time_product(plan, op, &part, n);
-            time_write(plan, op, &m, n);
-            plan->node_of[id] = plan->n_nodes++;
         }
-    }
     spill_at_cuts(plan, waiting);
     return true;
 }

@@ -43,9 +43,10 @@ static timing op_timing(const cim_cc_context *cx, cim_cc_op_id id, const cim_cc_
     timing t = {0};
     double steps = cx->flow->stream[id].steps;
     if (node) {
-        t.fill = node->fill_ns;
-        t.occupancy = node->choices[pick].cost - node->fill_ns;
-        t.service = fmin(fmax(node->unit_ns, t.occupancy / steps), t.occupancy);
+        const cim_cc_variant *v = cim_cc_node_variant(node, pick);
+        t.fill = v->fill_ns;
+        t.occupancy = node->choices[pick].cost - v->fill_ns;
+        t.service = fmin(fmax(v->unit_ns, t.occupancy / steps), t.occupancy);
     } else {
         t.occupancy = cx->plan->digital_ns[id];
         t.service = t.occupancy / steps;

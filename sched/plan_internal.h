@@ -75,28 +75,73 @@ typedef enum cim_cc_limit {
 } cim_cc_limit;
 extern const char *const cim_cc_limit_words[];
 
+/** How the `groups` matrices of an operator lie on crossbars. A tile is one crossbar's share of a
+ *  matrix: `tile_rows` matrix rows by `tile_cols` physical columns (binding columns: slices of a
+ *  weight side by side, a column of the tile is one slice of one weight; binding crossbars: a
+ *  crossbar per slice, a column is one weight). */
+typedef struct cim_cc_mapping {
+    int64_t slices;               /* cells of one weight */
+    int64_t row_tiles, col_tiles; /* of one matrix */
+    int64_t tile_rows;            /* matrix rows of every row tile but the last */
+    int64_t tile_cols;            /* physical columns of every column tile but the last */
+    int64_t pack;                 /* groups that share a crossbar, block-diagonally */
+    int64_t piece;                /* crossbars that cannot be separated: slices on crossbars */
+    int64_t crossbars;            /* per copy, all groups and slices */
+    int64_t rows_used;            /* wordlines in use in the fullest crossbar */
+    int64_t row_groups;           /* ceil(rows_used / parallel_rows) */
+    bool by_columns;              /* binding */
+    bool column_major;            /* order of tiles: row tiles of a column are neighbours */
+} cim_cc_mapping;
+
+/** One way to map an operator: variant 0 takes the fewest crossbars; others (level vvm, row remapping)
+ *  spread its rows over more crossbars so that more of them are read together. */
+typedef struct cim_cc_variant {
+    cim_cc_mapping map;
+    int64_t units;  /* per copy: cores, or crossbars at level mvm and deeper */
+    double unit_ns; /* occupancy of one copy by one product: its slowest resource */
+    double fill_ns; /* what a product takes beyond unit_ns from its inputs to its result */
+    double adds;    /* accumulations and bias additions of one product */
+    cim_cc_limit limit;
+} cim_cc_variant;
+enum { CIM_CC_MAX_VARIANTS = 14 };
+
 /** A crossbar operator, or one part of an operator too large for the chip. */
 typedef struct cim_cc_node {
     cim_cc_op_id op;
     uint32_t xb;            /* index among crossbar operators */
     uint32_t part, n_parts; /* 0, 1 when whole */
-    int64_t crossbars;      /* per copy of this part */
-    int64_t units;          /* per copy: cores, or crossbars at level mvm and deeper */
-    double unit_ns;         /* occupancy of one copy by one product */
-    double fill_ns;         /* from the last product's last step to its result */
-    double floor_ns;        /* what shared resources need whatever the number of copies */
-    double write_ns;        /* programming its crossbars (all at once, row by row) */
-    double write_bits;      /* distinct weight bits to bring in */
-    double write_cells;     /* cells of one copy */
-    double write_pj;        /* programming them */
-    cim_cc_limit limit_unit, limit_floor;
+    cim_cc_variant *variants;
+    uint32_t n_variants;
+    int64_t units;      /* least per copy: of variant 0 */
+    double floor_ns;    /* what shared resources need whatever the number of copies */
+    double write_ns;    /* programming its crossbars (all at once, row by row) */
+    double write_bits;  /* distinct weight bits to bring in */
+    double write_cells; /* cells of one copy */
+    double write_pj;    /* programming them */
+    cim_cc_limit limit_floor;
     /* choices of the duplication pass */
     cim_cc_choice *choices; /* cost = stage_ns, weight = units */
     int64_t *choice_copies;
+    uint8_t *choice_variant;
     uint32_t n_choices;
     uint32_t pick;
     uint32_t segment;
+    int64_t
+        first_unit; /* its units in the segment are [first_unit, first_unit + weight of the pick):
+                           cores of plan->core_order, or crossbars counted along it; copies one after
+                           another */
 } cim_cc_node;
+
+/** The mapping a choice stands for. */
+static inline const cim_cc_variant *cim_cc_node_variant(const cim_cc_node *n, uint32_t choice)
+{
+    return &n->variants[n->choice_variant[choice]];
+}
+/** The mapping that was picked; before there are choices, the one with the fewest crossbars. */
+static inline const cim_cc_variant *cim_cc_node_picked(const cim_cc_node *n)
+{
+    return n->n_choices ? cim_cc_node_variant(n, n->pick) : n->variants;
+}
 
 typedef struct cim_cc_segment {
     uint32_t first_node, n_nodes;
@@ -115,6 +160,8 @@ typedef struct cim_cc_op_plan {
     cim_cc_limit limit;
     double energy_pj; /* dynamic */
     uint32_t segment;
+    int64_t window_rows; /* rows of its result that are kept at a time, of op->rows * op->images */
+    bool offchip;        /* its result waits off-chip: the global buffer has no room */
 } cim_cc_op_plan;
 
 struct cim_cc_plan {
@@ -131,6 +178,9 @@ struct cim_cc_plan {
     uint32_t n_nodes;
     double *spill_bits; /* per node: what a cut before it moves off-chip and back, because the
                            global buffer cannot hold what later operators still read */
+    uint32_t
+        *core_order;    /* chip.cores: the physical core at every position of the placement's curve;
+                             NULL: in order of their numbers */
     uint32_t *node_of;  /* per operator: its last part, UINT32_MAX for others */
     double *digital_ns; /* per operator: busy time of digital operators, 0 for others */
     cim_cc_op_plan *ops;
@@ -165,6 +215,12 @@ bool cim_cc_pipelined(const cim_cc_plan *plan);
 bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *prepared,
                  const cim_hw_arch *arch, const cim_cost_chip *chip, cim_arena *ar,
                  cim_status *status);
+/** ceil(a / b) of positive integers. */
+int64_t cim_cc_ceil_div(int64_t a, int64_t b);
+/** Geometry of an operator's matrices on crossbars. @param wanted most row groups per crossbar, 0: as
+ *  few crossbars as possible */
+void cim_cc_map_matrix(const cim_cc_op *op, const cim_hw_arch *a, int64_t wanted,
+                       cim_cc_mapping *m);
 /** Pass map. @return false: infeasible, plan->result.reason filled */
 bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status);
 /** Pass duplicate, first half: the choices of every node. */

@@ -53,6 +53,12 @@ static void write_choices(const cim_cc_node *n, cim_jw *w)
         cim_jw_array_end(w);
     }
     cim_jw_array_end(w);
+    if (n->n_variants == 1)
+        return;
+    cim_jw_array(w, "candidate_row_groups");
+    for (uint32_t j = 0; j < n->n_choices; j++)
+        cim_jw_int(w, NULL, cim_cc_node_variant(n, j)->map.row_groups);
+    cim_jw_array_end(w);
 }
 
 /* An operator larger than the chip: one entry per part, each in its own segment. */
@@ -62,8 +68,8 @@ static void write_parts(const cim_cc_node *last, cim_jw *w)
     for (const cim_cc_node *n = last - (last->n_parts - 1); n <= last; n++) {
         cim_jw_object(w, NULL);
         cim_jw_int(w, "segment", n->segment);
-        cim_jw_int(w, "crossbars_per_copy", n->crossbars);
-        cim_jw_int(w, "units_per_copy", n->units);
+        cim_jw_int(w, "crossbars_per_copy", cim_cc_node_picked(n)->map.crossbars);
+        cim_jw_int(w, "units_per_copy", cim_cc_node_picked(n)->units);
         cim_jw_int(w, "copies", n->choice_copies[n->pick]);
         cim_jw_double(w, "stage_s", n->choices[n->pick].cost * 1e-9);
         cim_jw_object_end(w);
@@ -74,15 +80,19 @@ static void write_parts(const cim_cc_node *last, cim_jw *w)
 static void write_node(const cim_cc_plan *p, const cim_cc_node *n, bool detail, cim_jw *w)
 {
     int64_t per_core = p->arch.core.crossbars;
-    cim_jw_int(w, "crossbars_per_copy", n->crossbars * n->n_parts);
-    cim_jw_int(w, "cores_per_copy", (n->crossbars + per_core - 1) / per_core * n->n_parts);
-    cim_jw_int(w, "units_per_copy", n->units);
+    const cim_cc_variant *v = cim_cc_node_picked(n);
+    cim_jw_int(w, "crossbars_per_copy", v->map.crossbars * n->n_parts);
+    cim_jw_int(w, "cores_per_copy", cim_cc_ceil_div(v->map.crossbars, per_core) * n->n_parts);
+    cim_jw_int(w, "units_per_copy", v->units);
+    cim_jw_int(w, "units_used", n->choices[n->pick].weight);
+    cim_jw_int(w, "row_tiles", v->map.row_tiles);
+    cim_jw_int(w, "row_groups", v->map.row_groups);
     cim_jw_int(w, "copies", n->choice_copies[n->pick]);
     if (n->n_parts > 1)
         write_parts(n, w);
     if (detail) {
-        cim_jw_double(w, "product_s", n->unit_ns * 1e-9);
-        cim_jw_double(w, "fill_s", n->fill_ns * 1e-9);
+        cim_jw_double(w, "product_s", v->unit_ns * 1e-9);
+        cim_jw_double(w, "fill_s", v->fill_ns * 1e-9);
         write_choices(n, w);
     }
 }
@@ -220,7 +230,8 @@ static void text_operators(const cim_cc_plan *p, cim_text *out)
             const cim_cc_node *n = &p->nodes[p->node_of[i]];
             cim_text_addf(out, "%4u %-28.28s %-12.12s %9lld %6lld %9lld %7lld %6lld", i, op->name,
                           op->type, (long long)op->mvms, (long long)op->matrix_rows,
-                          (long long)op->matrix_cols, (long long)(n->crossbars * n->n_parts),
+                          (long long)op->matrix_cols,
+                          (long long)(cim_cc_node_picked(n)->map.crossbars * n->n_parts),
                           (long long)n->choice_copies[n->pick]);
         } else {
             cim_text_addf(out, "%4u %-28.28s %-12.12s %9s %6s %9s %7s %6s", i, op->name, op->type,

@@ -110,7 +110,7 @@ static void draw_of_op(const cim_cc_plan *plan, const cim_cc_segment *s, cim_cc_
     }
     d->over_ns = d->to_ns - d->from_ns;
     if (n) {
-        double busy = n->choices[n->pick].cost - n->fill_ns;
+        double busy = n->choices[n->pick].cost - cim_cc_node_picked(n)->fill_ns;
         if (busy > 0.0)
             d->over_ns = fmin(d->over_ns, busy);
     }

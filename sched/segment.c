@@ -12,12 +12,12 @@
 #include <string.h>
 
 typedef struct prefix {
-    double *root_work;   /* sum of sqrt(units * products * unit_ns) */
-    double *work;        /* sum of units * products * unit_ns */
-    double *bits;        /* sum of write_bits */
-    int64_t *units;      /* one copy of everything */
-    double *path;        /* sum of sqrt(fraction * units * products * unit_ns) along one path */
-    double *digital;     /* digital time up to the node's operator (sequential only) */
+    double *root_work; /* sum of sqrt(work); work: least units * products * unit_ns of a variant */
+    double *work;      /* sum of work */
+    double *bits;      /* sum of write_bits */
+    int64_t *units;    /* one copy of everything */
+    double *path;      /* sum of sqrt(fraction * work) along one path */
+    double *digital;   /* digital time up to the node's operator (sequential only) */
     const double *spill; /* of a cut before the node */
 } prefix;
 
@@ -46,7 +46,10 @@ static bool cuts_alloc(cuts *c, cim_arena *ar, uint32_t n)
 
 static double work_of(const cim_cc_plan *plan, const cim_cc_node *n)
 {
-    return (double)n->units * n->unit_ns * (double)plan->prepared->breaks[n->xb]->n;
+    double least = INFINITY;
+    for (uint32_t v = 0; v < n->n_variants; v++)
+        least = fmin(least, (double)n->variants[v].units * n->variants[v].unit_ns);
+    return least * (double)plan->prepared->breaks[n->xb]->n;
 }
 
 static void prefix_fill(const cim_cc_plan *plan, prefix *p)
@@ -248,6 +251,7 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *pi
             cim_cc_node *n = &plan->nodes[k];
             n->pick = picks[k];
             n->segment = i;
+            n->first_unit = s->units_used;
             s->units_used += n->choices[n->pick].weight;
             if (writes)
                 s->write_pj += n->write_pj * (double)n->choice_copies[n->pick];
@@ -277,8 +281,9 @@ static void place_operators(cim_cc_plan *plan)
         const cim_cc_segment *s = &plan->segments[n->segment];
         cim_cc_op_plan *o = &plan->ops[n->op];
         double stage = n->choices[n->pick].cost;
+        const cim_cc_variant *v = cim_cc_node_picked(n);
         o->limit =
-            stage > n->floor_ns + n->fill_ns || n->floor_ns <= 0.0 ? n->limit_unit : n->limit_floor;
+            stage > n->floor_ns + v->fill_ns || n->floor_ns <= 0.0 ? v->limit : n->limit_floor;
         if (n->n_parts == 1) {
             o->stage_ns = stage;
             o->start_ns += s->start_ns;

@@ -327,7 +327,7 @@ static double power_at(const cim_cc_plan *plan, double t)
             double over = o->end_ns - o->start_ns, inside = 0.0;
             if (crossbar) {
                 const cim_cc_node *n = &plan->nodes[plan->node_of[id]];
-                over = fmin(over, n->choices[n->pick].cost - n->fill_ns);
+                over = fmin(over, n->choices[n->pick].cost - cim_cc_node_picked(n)->fill_ns);
             }
             for (double i = 0; i < batch; i++)
                 inside +=
