@@ -8,15 +8,22 @@
 static cim_status scratch_alloc(cim_cc_context *cx)
 {
     cim_cc_plan *plan = cx->plan;
+    const cim_cc_flow *fine = &plan->prepared->fine;
     size_t nodes = (size_t)plan->n_nodes + 1;
-    cx->finish = cim_arena_take(cx->ar, plan->prepared->fine.total_steps, sizeof *cx->finish);
+    cx->finish = cim_arena_take(cx->ar, fine->total_steps, sizeof *cx->finish);
+    cx->first = cim_arena_take(cx->ar, fine->total_steps, sizeof *cx->first);
+    cx->begin = cim_arena_take(cx->ar, fine->total_steps, sizeof *cx->begin);
+    cx->origin = cim_arena_take(cx->ar, fine->total_steps, sizeof *cx->origin);
+    cx->origin_first = cim_arena_take(cx->ar, fine->total_steps, sizeof *cx->origin_first);
+    cx->stairs = cim_arena_take(cx->ar, 2 * (size_t)fine->most_steps, sizeof *cx->stairs);
     cx->classes = cim_arena_take(cx->ar, nodes, sizeof *cx->classes);
-    cx->trimmed = cim_arena_take(cx->ar, nodes, sizeof *cx->trimmed);
     cx->trial = cim_arena_alloc(cx->ar, nodes, sizeof *cx->trial);
-    return cx->finish && cx->classes && cx->trimmed && cx->trial ? CIM_OK : CIM_E_NOMEM;
+    return cx->finish && cx->first && cx->begin && cx->origin && cx->origin_first && cx->stairs &&
+                   cx->classes && cx->trial
+               ? CIM_OK
+               : CIM_E_NOMEM;
 }
 
-/* Dynamic energy of every operator: does not depend on copies, so it is known before them. */
 static void price_operators(cim_cc_plan *plan)
 {
     double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];

@@ -4,13 +4,13 @@
  * run one after another, the least time of the segment that keeps it.
  *
  * Latency (and energy, EDP) of a pipeline on a DAG is the largest of very many sums, one per path
- * through (operator, step): latency(copies) = max over paths of constant + sum share_i * stage_i.
- * That is solved as a game between paths and copies (fictitious play, Brown 1951): copies answer
- * the average of the critical paths so far with a knapsack, the schedule answers with the critical
- * path of those copies. The best schedule seen is kept. An average of paths never exceeds the
- * largest, so the knapsack's optimum over it bounds the latency of every duplication from below:
- * the gap is known. Start: least bottleneck, then fill under a few bottleneck limits. End: exchanges
- * of units between two operators while they help. */
+ * through (operator, product): latency(copies) = max over paths of constant + sum over operators of
+ * ceil(products / copies) rounds. That is solved as a game between paths and copies (fictitious play,
+ * Brown 1951): copies answer the average of the critical paths so far with a knapsack, the schedule
+ * answers with the critical path of those copies. The best schedule seen is kept. An average of paths
+ * never exceeds the largest, so the knapsack's optimum over it bounds the latency of every
+ * duplication from below: the gap is known. Start: least bottleneck, then fill under a few bottleneck
+ * limits. End: exchanges of units between two operators while they help. */
 #include "sched/plan_internal.h"
 
 #include <math.h>
@@ -24,14 +24,26 @@ enum { MOST_TRIALS = 200, TRIAL_STEPS = 20000 };
 /* Every operator keeps a little weight so that units no path asks for are still used. */
 static const double least_share = 0.01;
 
+/* What the average path asks of an operator: on a share `weight` of the paths, `products` of its
+ * products follow each other on one copy. */
+enum { MOST_RUNS = 12 };
+typedef struct run {
+    double products, weight;
+} run;
+typedef struct demand {
+    run runs[MOST_RUNS];
+    uint32_t n;
+} demand;
+
 typedef struct game {
-    double *share; /* average path, per node of the range */
-    double *path;  /* critical path of the last timing */
+    demand *average; /* average path, per node of the range */
+    double *path;    /* products on the critical path of the last timing */
     double constant, path_constant;
     double slowest; /* weight of the interval: batch - 1 */
     double limit;   /* no stage may be slower */
     cim_cc_class *weighted;
     cim_cc_choice **room; /* per node: space for its weighted choices */
+    uint32_t **from;      /* per node: the choice that each of them stands for */
     uint32_t *chosen;
     double best;
 } game;
@@ -39,29 +51,74 @@ typedef struct game {
 static bool game_alloc(game *g, const cim_cc_context *cx, const cim_cc_range *r)
 {
     uint32_t n = r->end - r->first;
-    g->share = cim_arena_alloc(cx->ar, n, sizeof *g->share);
+    size_t choices = 0;
+    for (uint32_t i = r->first; i < r->end; i++)
+        choices += cx->plan->nodes[i].n_choices;
+    g->average = cim_arena_take(cx->ar, n, sizeof *g->average);
     g->path = cim_arena_alloc(cx->ar, n, sizeof *g->path);
     g->weighted = cim_arena_take(cx->ar, n, sizeof *g->weighted);
     g->room = cim_arena_take(cx->ar, n, sizeof *g->room);
+    g->from = cim_arena_take(cx->ar, n, sizeof *g->from);
     g->chosen = cim_arena_take(cx->ar, n, sizeof *g->chosen);
+    cim_cc_choice *room = cim_arena_take(cx->ar, choices, sizeof *room);
+    uint32_t *from = cim_arena_take(cx->ar, choices, sizeof *from);
     g->best = g->limit = INFINITY;
     g->slowest = (double)(cx->plan->arch.workload.batch - 1);
-    if (!g->share || !g->path || !g->weighted || !g->room || !g->chosen)
+    if (!g->average || !g->path || !g->weighted || !g->room || !g->from || !g->chosen || !room ||
+        !from)
         return false;
     for (uint32_t i = 0; i < n; i++) {
-        g->room[i] =
-            cim_arena_take(cx->ar, cx->plan->nodes[r->first + i].n_choices, sizeof **g->room);
-        if (!g->room[i])
-            return false;
+        g->average[i].n = 0;
+        g->room[i] = room;
+        g->from[i] = from;
+        room += cx->plan->nodes[r->first + i].n_choices;
+        from += cx->plan->nodes[r->first + i].n_choices;
     }
     return true;
 }
 
-/* Choices no slower than `limit`, at cost share * occupancy; a node that no path touches gets
- * `least` of its occupancy as weight, or with least = 0 only its lightest choice, which costs
- * nothing. With programming, each copy's energy is added in units of leakage time. */
+static void demand_fade(demand *d, double step)
+{
+    for (uint32_t i = 0; i < d->n; i++)
+        d->runs[i].weight *= 1.0 - step;
+}
+
+/* What finds no room is dropped: a demand that is too small still bounds from below. */
+static void demand_add(demand *d, double products, double weight)
+{
+    uint32_t least = 0;
+    if (!(products > 0.0) || !(weight > 0.0))
+        return;
+    for (uint32_t i = 0; i < d->n; i++) {
+        if (d->runs[i].products == products) {
+            d->runs[i].weight += weight;
+            return;
+        }
+        if (d->runs[i].weight < d->runs[least].weight)
+            least = i;
+    }
+    if (d->n < MOST_RUNS)
+        d->runs[d->n++] = (run){.products = products, .weight = weight};
+    else if (weight > d->runs[least].weight)
+        d->runs[least] = (run){.products = products, .weight = weight};
+}
+
+/* What a choice costs the average path. */
+static double demand_ns(const demand *d, const cim_cc_node *n, uint32_t choice)
+{
+    const cim_cc_variant *v = cim_cc_node_variant(n, choice);
+    double sum = 0.0, per_copy = 1.0 / (double)n->choice_copies[choice];
+    for (uint32_t i = 0; i < d->n; i++) /* a hair less than exact where the division rounds up */
+        sum += d->runs[i].weight *
+               (ceil(d->runs[i].products * per_copy * (1.0 - 1e-14)) * v->unit_ns + v->fill_ns);
+    return sum;
+}
+
+/* Choices no slower than `limit`, at what they cost the average path and `least` of the stage's time;
+ * with least = 0 a node that no path touches has only its lightest choice, which costs nothing. With
+ * programming, each copy's energy is added in units of leakage time. */
 static void weigh(const cim_cc_context *cx, const cim_cc_range *r, game *g, double limit,
-                  double least, double ns_per_write_pj, uint32_t *first)
+                  double least, double ns_per_write_pj)
 {
     for (uint32_t i = 0; i < r->end - r->first; i++) {
         const cim_cc_node *n = &cx->plan->nodes[r->first + i];
@@ -73,15 +130,17 @@ static void weigh(const cim_cc_context *cx, const cim_cc_range *r, game *g, doub
             else
                 lo = mid + 1;
         }
-        first[i] = lo;
-        double w = fmax(g->share[i], least);
         double write = n->write_pj * ns_per_write_pj;
+        bool idle = g->average[i].n == 0 && !(least > 0.0) && !(write > 0.0);
         for (uint32_t j = lo; j < n->n_choices; j++) {
-            double cost = w * (n->choices[j].cost - cim_cc_node_variant(n, j)->fill_ns) +
+            double cost = demand_ns(&g->average[i], n, j) + least * n->choices[j].cost +
                           write * (double)n->choice_copies[j];
             if (kept && !(cost < g->room[i][kept - 1].cost))
-                break; /* programming more copies costs more than it saves */
+                continue; /* heavier and no better */
+            g->from[i][kept] = j;
             g->room[i][kept++] = (cim_cc_choice){.cost = cost, .weight = n->choices[j].weight};
+            if (idle)
+                break;
         }
         g->weighted[i] = (cim_cc_class){.choices = g->room[i], .n = kept};
     }
@@ -95,7 +154,7 @@ static cim_status answer(cim_cc_context *cx, cim_cc_range *r, game *g, double li
     uint32_t n = r->end - r->first, *first = cx->trial + r->first;
     double bound;
     bool fits;
-    weigh(cx, r, g, fmin(limit, g->limit), least_share, ns_per_write_pj, first);
+    weigh(cx, r, g, fmin(limit, g->limit), least_share, ns_per_write_pj);
     cim_arena_mark mark = cim_arena_save(cx->ar);
     CIM_TRY(
         cim_cc_knapsack_greedy(g->weighted, n, cx->plan->budget, cx->ar, g->chosen, &bound, &fits));
@@ -103,7 +162,7 @@ static cim_status answer(cim_cc_context *cx, cim_cc_range *r, game *g, double li
     if (!fits)
         return CIM_OK;
     for (uint32_t i = 0; i < n; i++)
-        first[i] += g->chosen[i];
+        first[i] = g->from[i][g->chosen[i]];
     cim_cc_range_time(cx, r, cx->trial, false);
     double score = cim_cc_range_score(cx->plan, r, writes, cx->trial);
     if (picks && score < g->best) {
@@ -123,16 +182,22 @@ static void learn(const cim_cc_context *cx, const cim_cc_range *r, game *g, cons
     double longest = -1.0;
     for (uint32_t i = 0; i < n && g->slowest > 0.0; i++) {
         const cim_cc_node *node = &cx->plan->nodes[r->first + i];
-        uint32_t pick = picks[r->first + i];
+        uint32_t pick = picks[i + r->first];
         double occupancy = node->choices[pick].cost - cim_cc_node_variant(node, pick)->fill_ns;
         if (occupancy > longest) {
             longest = occupancy;
             slowest = i;
         }
     }
-    g->path[slowest] += longest > 0.0 ? g->slowest : 0.0;
-    for (uint32_t i = 0; i < n; i++)
-        g->share[i] += step * (g->path[i] - g->share[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        demand_fade(&g->average[i], step);
+        demand_add(&g->average[i], g->path[i], step);
+    }
+    if (longest > 0.0) {
+        uint32_t xb = cx->plan->nodes[r->first + slowest].xb;
+        demand_add(&g->average[slowest], (double)cx->plan->prepared->breaks[xb]->n,
+                   g->slowest * step);
+    }
     g->constant += step * (g->path_constant - g->constant);
 }
 
@@ -142,10 +207,7 @@ static cim_status bound_of(cim_cc_context *cx, const cim_cc_range *r, game *g, d
     uint32_t n = r->end - r->first;
     double bound = 0.0;
     bool fits;
-    uint32_t *first = cim_arena_take(cx->ar, n, sizeof *first);
-    if (!first)
-        return CIM_E_NOMEM;
-    weigh(cx, r, g, INFINITY, 0.0, 0.0, first);
+    weigh(cx, r, g, INFINITY, 0.0, 0.0);
     cim_arena_mark mark = cim_arena_save(cx->ar);
     CIM_TRY(
         cim_cc_knapsack_greedy(g->weighted, n, cx->plan->budget, cx->ar, g->chosen, &bound, &fits));
@@ -159,8 +221,12 @@ static cim_status start(cim_cc_context *cx, cim_cc_range *r, game *g, double bot
                         double ns_per_write_pj, bool writes, bool quick, uint32_t *picks)
 {
     static const double limits[] = {1.12, 1.0, 1.5, INFINITY};
-    for (uint32_t i = r->first; i < r->end; i++)
-        g->share[i - r->first] = cx->plan->prepared->fill[cx->plan->nodes[i].op];
+    for (uint32_t i = r->first; i < r->end; i++) {
+        const cim_cc_node *node = &cx->plan->nodes[i];
+        double n = (double)cx->plan->prepared->breaks[node->xb]->n;
+        g->average[i - r->first].n = 0;
+        demand_add(&g->average[i - r->first], ceil(cx->plan->prepared->fill[node->op] * n), 1.0);
+    }
     for (size_t i = 0; i < (quick ? 1 : sizeof limits / sizeof *limits); i++)
         CIM_TRY(answer(cx, r, g, bottleneck * limits[i], ns_per_write_pj, writes, picks));
     return CIM_OK;
@@ -181,8 +247,18 @@ static int times_affordable(const cim_cc_context *cx, const cim_cc_range *r, int
 
 typedef struct exchange {
     uint32_t up, down; /* nodes; down = up when the spare units suffice */
-    uint32_t down_pick;
+    uint32_t up_pick, down_pick;
 } exchange;
+
+/* An operator's part of the critical path with another choice. */
+static double path_ns(const cim_cc_plan *plan, uint32_t node, uint32_t pick, double products)
+{
+    const cim_cc_node *n = &plan->nodes[node];
+    const cim_cc_variant *v = cim_cc_node_variant(n, pick);
+    if (!(products > 0.0))
+        return 0.0;
+    return ceil(products / (double)n->choice_copies[pick]) * v->unit_ns + v->fill_ns;
+}
 
 static double stage_of(const cim_cc_plan *plan, uint32_t node, uint32_t pick)
 {
@@ -208,8 +284,9 @@ static bool find_donor(const cim_cc_context *cx, const cim_cc_range *r, const ga
         if (weight_of(cx->plan, d, picks[d]) - weight_of(cx->plan, d, q) < need ||
             stage_of(cx->plan, d, q) > g->limit)
             continue;
-        double lost = stage_of(cx->plan, d, q) - stage_of(cx->plan, d, picks[d]);
-        double harm = (g->path[d - r->first] + 1e-3) * lost;
+        double on_path = g->path[d - r->first];
+        double harm = path_ns(cx->plan, d, q, on_path) - path_ns(cx->plan, d, picks[d], on_path) +
+                      1e-3 * (stage_of(cx->plan, d, q) - stage_of(cx->plan, d, picks[d]));
         if (harm < least) {
             least = harm;
             x->down = d;
@@ -225,19 +302,22 @@ static bool find_exchange(const cim_cc_context *cx, const cim_cc_range *r, const
 {
     double best = 0.0;
     for (uint32_t i = r->first; i < r->end; i++) {
-        if (tried[i - r->first] || picks[i] + 1 >= cx->plan->nodes[i].n_choices)
+        double on_path = g->path[i - r->first], now = path_ns(cx->plan, i, picks[i], on_path);
+        if (tried[i - r->first] || !(on_path > 0.0))
             continue;
-        double gain = g->path[i - r->first] *
-                      (stage_of(cx->plan, i, picks[i]) - stage_of(cx->plan, i, picks[i] + 1));
-        if (gain > best) {
-            best = gain;
+        uint32_t j = picks[i] + 1, n = cx->plan->nodes[i].n_choices;
+        while (j < n && !(path_ns(cx->plan, i, j, on_path) < now * (1.0 - 1e-12)))
+            j++; /* copies that do not shorten the path */
+        if (j < n && now - path_ns(cx->plan, i, j, on_path) > best) {
+            best = now - path_ns(cx->plan, i, j, on_path);
             x->up = i;
+            x->up_pick = j;
         }
     }
     if (!(best > 0.0))
         return false;
-    int64_t need = weight_of(cx->plan, x->up, picks[x->up] + 1) -
-                   weight_of(cx->plan, x->up, picks[x->up]) - spare;
+    int64_t need =
+        weight_of(cx->plan, x->up, x->up_pick) - weight_of(cx->plan, x->up, picks[x->up]) - spare;
     x->down = x->up;
     if (need > 0 && !find_donor(cx, r, g, picks, need, x))
         x->down = UINT32_MAX;
@@ -246,7 +326,7 @@ static bool find_exchange(const cim_cc_context *cx, const cim_cc_range *r, const
 
 static void apply(const exchange *x, uint32_t *picks)
 {
-    picks[x->up]++;
+    picks[x->up] = x->up_pick;
     if (x->down != x->up)
         picks[x->down] = x->down_pick;
 }
@@ -330,13 +410,10 @@ cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool 
         g.limit = cim_cc_knapsack_min_max(cx->classes, n, plan->budget, 0.0, g.chosen);
     if (objective == CIM_HW_OBJECTIVE_THROUGHPUT && !writes) {
         bool fits;
-        uint32_t *first = cx->trial + r->first;
-        for (uint32_t i = 0; i < n; i++)
-            g.share[i] = 1.0;
-        weigh(cx, r, &g, g.limit, 1.0, 0.0, first);
+        weigh(cx, r, &g, g.limit, 1.0, 0.0);
         CIM_TRY(cim_cc_knapsack_min_sum(g.weighted, n, plan->budget, cx->ar, g.chosen, &fits));
         for (uint32_t i = 0; i < n; i++)
-            picks[r->first + i] = first[i] + g.chosen[i];
+            picks[r->first + i] = g.from[i][g.chosen[i]];
         return CIM_OK;
     }
     if (!writes || objective == CIM_HW_OBJECTIVE_LATENCY ||

@@ -1,10 +1,9 @@
 /* Pass pipeline: when every operator of a segment starts and ends, on the DAG.
  *
- * Every operator's output is followed in steps (rows). A step is finished when its own work is done
- * after the step before it and after the producers' steps it needs:
- *     x(s) = max(x(s-1) + spacing, ready(s) + service),  finish(s) = x(s) + fill
- * service: one step alone on all copies, at least one product; spacing: steps apart when inputs
- * are there. sched/README.md, "Pipeline". */
+ * Every operator's output is followed in steps (rows). A crossbar operator serves its products in
+ * order on its copies (sched/queue.h); a product may start when the producers' steps that its row
+ * needs are done, or, staggered, when the part of them is there that it needs itself. A digital
+ * operator does one step after another. sched/README.md, "Pipeline". */
 #include "sched/plan_internal.h"
 
 #include <math.h>
@@ -12,6 +11,12 @@
 bool cim_cc_pipelined(const cim_cc_plan *plan)
 {
     return plan->arch.schedule.pipeline && plan->arch.schedule.level >= CIM_HW_LEVEL_CG;
+}
+
+bool cim_cc_staggered(const cim_cc_plan *plan)
+{
+    return plan->arch.schedule.stagger && plan->arch.schedule.level >= CIM_HW_LEVEL_MVM &&
+           cim_cc_pipelined(plan);
 }
 
 void cim_cc_range_ops(const cim_cc_plan *plan, cim_cc_range *range)
@@ -33,31 +38,35 @@ double cim_cc_range_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t 
     return fmax(write, bits / plan->chip.offchip_bits_per_ns);
 }
 
+/* How one operator works through its steps. */
 typedef struct timing {
-    double occupancy, service, spacing, fill;
+    double occupancy; /* of its slowest resource by one inference */
+    double step;      /* a digital operator's step; else what a shared resource needs per product */
+    double copies, unit, fill, before;
 } timing;
 
 static timing op_timing(const cim_cc_context *cx, cim_cc_op_id id, const cim_cc_node *node,
                         uint32_t pick)
 {
     timing t = {0};
-    double steps = cx->flow->stream[id].steps;
-    if (node) {
-        const cim_cc_variant *v = cim_cc_node_variant(node, pick);
-        t.fill = v->fill_ns;
-        t.occupancy = node->choices[pick].cost - v->fill_ns;
-        t.service = fmin(fmax(v->unit_ns, t.occupancy / steps), t.occupancy);
-    } else {
+    if (!node) {
         t.occupancy = cx->plan->digital_ns[id];
-        t.service = t.occupancy / steps;
+        t.step = t.occupancy / cx->flow->stream[id].steps;
+        return t;
     }
-    t.spacing = steps > 1 ? (t.occupancy - t.service) / (steps - 1) : 0.0;
+    const cim_cc_variant *v = cim_cc_node_variant(node, pick);
+    t.copies = (double)node->choice_copies[pick];
+    t.unit = v->unit_ns;
+    t.fill = v->fill_ns;
+    t.before = v->before_ns;
+    t.occupancy = node->choices[pick].cost - v->fill_ns;
+    t.step = node->floor_ns / (double)cx->plan->prepared->breaks[node->xb]->n;
     return t;
 }
 
 /* When the inputs of every step are there: the latest of the producers in this segment. */
-static void gather_ready(const cim_cc_context *cx, const cim_cc_range *range, cim_cc_op_id id,
-                         double *ready)
+static void gather(const cim_cc_context *cx, const cim_cc_range *range, cim_cc_op_id id,
+                   const double *when, double *ready)
 {
     const cim_cc_flow *p = cx->flow;
     const cim_cc_graph *g = cx->plan->graph;
@@ -69,7 +78,8 @@ static void gather_ready(const cim_cc_context *cx, const cim_cc_range *range, ci
         cim_cc_op_id from = g->edges[k].producer;
         if (from == CIM_CC_INVALID || from < range->first_op)
             continue;
-        const double *done = cx->finish + p->stream[from].offset;
+        /* a step that needs everything cannot start on a part of the last one */
+        const double *done = (g->edges[k].full ? cx->finish : when) + p->stream[from].offset;
         const uint32_t *need = p->need[k];
         for (uint32_t s = 0; s < steps; s++) {
             double t = done[need[s] - 1];
@@ -78,37 +88,99 @@ static void gather_ready(const cim_cc_context *cx, const cim_cc_range *range, ci
     }
 }
 
-static void run_steps(double *ready, uint32_t steps, const timing *t, double *start, double *end)
+/* An operator being timed: the slices of the context's arrays that are its own. */
+typedef struct work {
+    timing t;
+    uint32_t steps;
+    const double *products;
+    double *ready; /* in: when inputs are there; out: when the step is done */
+    double *first; /* staggered: when the first part of the inputs is there; out: of the result */
+    double *begin; /* recorded: when the step's work begins, else NULL */
+    uint32_t *origin, *origin_first;
+    bool staggered;
+} work;
+
+/* A floor that no number of copies lowers: the shared buffer serves a step's products one by one. */
+static void serve_floor(const work *w, uint32_t s, double before, double products, double *x,
+                        uint32_t *origin)
 {
-    double x = ready[0] + t->service;
-    *start = ready[0];
-    ready[0] = x + t->fill;
-    for (uint32_t s = 1; s < steps; s++) {
-        double follow = x + t->spacing, fresh = ready[s] + t->service;
-        x = follow > fresh ? follow : fresh;
-        ready[s] = x + t->fill;
+    double floor = fmax(before, w->ready[s]) + products * w->t.step;
+    if (floor > *x) {
+        *x = floor;
+        *origin = UINT32_MAX;
     }
-    *end = x + t->fill;
 }
 
-/* The producer's step that step s of an operator waited for longest. @return its finish, 0: none */
-static double latest_input(const cim_cc_context *cx, const cim_cc_range *range, cim_cc_op_id id,
-                           uint32_t s, cim_cc_op_id *from, uint32_t *from_step)
+static void run_products(cim_cc_context *cx, const work *w, double *start, double *end)
+{
+    cim_cc_queue q;
+    double done = 0.0, x = 0.0;
+    cim_cc_queue_start(&q, w->t.copies, w->t.unit, cx->stairs);
+    *start = w->staggered ? w->first[0] : w->ready[0];
+    for (uint32_t s = 0; s < w->steps; s++) {
+        double upto = w->products[s], ready = w->ready[s], before = x;
+        cim_cc_queue_ready(&q, done, (w->staggered ? w->first[s] : ready) + w->t.before, 2 * s);
+        if (w->begin)
+            w->begin[s] = cim_cc_queue_done(&q, done + 1.0, NULL) - w->t.unit;
+        if (w->staggered) {
+            w->first[s] = cim_cc_queue_done(&q, done + 1.0, &w->origin_first[s]) + w->t.fill;
+            if (upto > done + 1.0)
+                cim_cc_queue_ready(&q, upto - 1.0, ready + w->t.before, 2 * s + 1);
+        }
+        x = cim_cc_queue_done(&q, upto, &w->origin[s]);
+        if (w->t.step > 0.0)
+            serve_floor(w, s, before, upto - done, &x, &w->origin[s]);
+        if (x < before)
+            x = before;
+        w->ready[s] = x + w->t.fill;
+        if (w->staggered && w->first[s] > w->ready[s])
+            w->first[s] = w->ready[s];
+        done = upto;
+    }
+    *end = x + w->t.fill;
+}
+
+static void run_steps(const work *w, double *start, double *end)
+{
+    double x = 0.0;
+    *start = w->staggered ? w->first[0] : w->ready[0];
+    for (uint32_t s = 0; s < w->steps; s++) {
+        double from = w->staggered ? w->first[s] : w->ready[s];
+        from = x > from ? x : from;
+        x = (x > w->ready[s] ? x : w->ready[s]) + w->t.step;
+        if (w->begin)
+            w->begin[s] = from;
+        if (w->staggered)
+            w->first[s] = from;
+        w->ready[s] = x;
+    }
+    *end = x;
+}
+
+/* A moment that someone waits for: step s of an operator is done, or the first part of it is. */
+typedef struct spot {
+    cim_cc_op_id id;
+    uint32_t s;
+    bool first;
+} spot;
+
+/* What the inputs of a step (or of its first part) came from last. @return when, 0: nothing */
+static double latest_input(const cim_cc_context *cx, const cim_cc_range *range, spot at, spot *from)
 {
     const cim_cc_flow *p = cx->flow;
     const cim_cc_graph *g = cx->plan->graph;
-    const cim_cc_op *op = &g->ops[id];
+    const cim_cc_op *op = &g->ops[at.id];
     double latest = 0.0;
     for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
         cim_cc_op_id producer = g->edges[k].producer;
         if (producer == CIM_CC_INVALID || producer < range->first_op)
             continue;
-        uint32_t step = p->need[k][s] - 1;
-        double t = cx->finish[p->stream[producer].offset + step];
+        uint32_t step = p->need[k][at.s] - 1;
+        bool first = at.first && !g->edges[k].full;
+        double t = (first ? cx->first : cx->finish)[p->stream[producer].offset + step];
         if (t > latest) {
             latest = t;
-            *from = producer;
-            *from_step = step;
+            *from = (spot){.id = producer, .s = step, .first = first};
         }
     }
     return latest;
@@ -144,33 +216,67 @@ static uint32_t node_in_range(const cim_cc_plan *plan, const cim_cc_range *range
     return lo;
 }
 
-/* From the last step of the last operator back to where nothing was waited for. On an operator the
- * path takes one service and m spacings; that is at least (1 + m) / steps of its occupancy whatever
- * the copies, so shares give a lower bound that holds for every duplication. */
+/* Back over the steps of a digital operator, one after another, to the one that waited for inputs. */
+static spot back_digital(const cim_cc_context *cx, const cim_cc_range *range, spot at,
+                         const timing *t, double *constant)
+{
+    const double *done = cx->finish + cx->flow->stream[at.id].offset;
+    spot from;
+    bool staggered = cim_cc_staggered(cx->plan);
+    if (!at.first)
+        *constant += t->step;
+    while (at.s > 0) {
+        spot waiting = at; /* the first part of a result waits for the first part of the inputs */
+        waiting.first = at.first && staggered;
+        if (latest_input(cx, range, waiting, &from) >= done[at.s - 1])
+            break;
+        at = (spot){.id = at.id, .s = at.s - 1};
+        *constant += t->step;
+    }
+    return at;
+}
+
+/* Back over the products of a crossbar operator that follow each other on one copy. */
+static spot back_products(const cim_cc_context *cx, const cim_cc_range *range, spot at,
+                          const timing *t, double *products, double *constant)
+{
+    uint32_t offset = cx->flow->stream[at.id].offset;
+    const double *done = cx->finish + offset, *upto = cx->flow->products + offset;
+    const uint32_t *origin = cx->origin + offset;
+    spot from;
+    *constant += t->before;                           /* once, wherever the path enters */
+    while (!at.first && origin[at.s] == UINT32_MAX) { /* the shared buffer limits */
+        *constant += (upto[at.s] - (at.s ? upto[at.s - 1] : 0.0)) * t->step;
+        if (at.s == 0 || latest_input(cx, range, at, &from) >= done[at.s - 1] - t->fill)
+            return at;
+        at.s--;
+    }
+    uint32_t tag = at.first ? cx->origin_first[offset + at.s] : origin[at.s], s = tag / 2;
+    double last = at.first ? (at.s ? upto[at.s - 1] : 0.0) + 1.0 : upto[at.s];
+    double first = tag % 2 ? upto[s] - 1.0 : s ? upto[s - 1] : 0.0;
+    *products = last - first;
+    return (spot){.id = at.id, .s = s, .first = cim_cc_staggered(cx->plan) && tag % 2 == 0};
+}
+
 void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
-                          const uint32_t *picks, double *share, double *constant)
+                          const uint32_t *picks, double *products, double *constant)
 {
     const cim_cc_plan *plan = cx->plan;
-    const cim_cc_stream *stream = cx->flow->stream;
-    cim_cc_op_id id = last_finisher(cx, range);
-    uint32_t s = stream[id].steps - 1;
+    spot at = {.id = last_finisher(cx, range)};
+    at.s = cx->flow->stream[at.id].steps - 1;
     for (uint32_t i = range->first; i < range->end; i++)
-        share[i - range->first] = 0.0;
+        products[i - range->first] = 0.0;
     *constant = 0.0;
     for (;;) {
-        bool crossbar = plan->node_of[id] != UINT32_MAX;
-        uint32_t at = crossbar ? node_in_range(plan, range, id) : 0, taken = 1;
-        timing t = op_timing(cx, id, crossbar ? &plan->nodes[at] : NULL, crossbar ? picks[at] : 0);
-        const double *done = cx->finish + stream[id].offset;
-        while (s > 0 && done[s - 1] + t.spacing >= done[s] * (1.0 - 1e-12)) {
-            taken++;
-            s--;
-        }
-        double fraction = (double)taken / stream[id].steps;
+        bool crossbar = plan->node_of[at.id] != UINT32_MAX;
+        uint32_t node = crossbar ? node_in_range(plan, range, at.id) : 0;
+        timing t =
+            op_timing(cx, at.id, crossbar ? &plan->nodes[node] : NULL, crossbar ? picks[node] : 0);
         if (crossbar)
-            share[at - range->first] = fraction;
-        *constant += t.fill + (crossbar ? 0.0 : fraction * t.occupancy);
-        if (latest_input(cx, range, id, s, &id, &s) <= 0.0)
+            at = back_products(cx, range, at, &t, &products[node - range->first], constant);
+        else
+            at = back_digital(cx, range, at, &t, constant);
+        if (latest_input(cx, range, at, &at) <= 0.0)
             return;
     }
 }
@@ -188,6 +294,7 @@ static void time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
 {
     cim_cc_plan *plan = cx->plan;
     double latency = 0.0, interval = 0.0, alu = 0.0, bus = 0.0;
+    bool staggered = cim_cc_staggered(plan);
     uint32_t next = range->first;
     for (cim_cc_op_id id = range->first_op; id < range->end_op; id++) {
         const cim_cc_node *node = NULL;
@@ -196,14 +303,28 @@ static void time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
             node = &plan->nodes[next];
             pick = picks[next++];
         }
-        timing t = op_timing(cx, id, node, pick);
-        double *ready = cx->finish + cx->flow->stream[id].offset, start, end;
-        gather_ready(cx, range, id, ready);
-        run_steps(ready, cx->flow->stream[id].steps, &t, &start, &end);
+        uint32_t offset = cx->flow->stream[id].offset;
+        work w = {.t = op_timing(cx, id, node, pick),
+                  .steps = cx->flow->stream[id].steps,
+                  .products = cx->flow->products + offset,
+                  .ready = cx->finish + offset,
+                  .first = cx->first + offset,
+                  .begin = record ? cx->begin + offset : NULL,
+                  .origin = cx->origin + offset,
+                  .origin_first = cx->origin_first + offset,
+                  .staggered = staggered};
+        double start, end;
+        gather(cx, range, id, cx->finish, w.ready);
+        if (staggered)
+            gather(cx, range, id, cx->first, w.first);
+        if (node)
+            run_products(cx, &w, &start, &end);
+        else
+            run_steps(&w, &start, &end);
         latency = fmax(latency, end);
-        interval = fmax(interval, t.occupancy);
+        interval = fmax(interval, w.t.occupancy);
         if (!node)
-            alu += t.occupancy;
+            alu += w.t.occupancy;
         bus += bus_ns(plan, id);
         if (record) {
             cim_cc_op_plan *o = &plan->ops[id];

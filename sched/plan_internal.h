@@ -13,6 +13,7 @@
 
 #include "sched/knapsack.h"
 #include "sched/plan.h"
+#include "sched/queue.h"
 
 /* ---- prepared: what no design point changes ---------------------------------------------------- */
 
@@ -35,7 +36,9 @@ typedef struct cim_cc_stream {
 typedef struct cim_cc_flow {
     cim_cc_stream *stream; /* per operator */
     uint32_t total_steps;
-    uint32_t **need; /* per edge: for each step of the consumer the producer's step it waits for
+    uint32_t most_steps; /* of one operator */
+    double *products;    /* per step: products of the operator done with it (0: digital) */
+    uint32_t **need;     /* per edge: for each step of the consumer the producer's step it waits for
                         (1-based); NULL for network inputs */
 } cim_cc_flow;
 
@@ -100,7 +103,9 @@ typedef struct cim_cc_variant {
     int64_t units;  /* per copy: cores, or crossbars at level mvm and deeper */
     double unit_ns; /* occupancy of one copy by one product: its slowest resource */
     double fill_ns; /* what a product takes beyond unit_ns from its inputs to its result */
-    double adds;    /* accumulations and bias additions of one product */
+    double
+        before_ns; /* once per inference before the first product: operands written at run time */
+    double adds;   /* accumulations and bias additions of one product */
     cim_cc_limit limit;
 } cim_cc_variant;
 enum { CIM_CC_MAX_VARIANTS = 14 };
@@ -200,14 +205,21 @@ typedef struct cim_cc_context {
     cim_arena *ar;
     bool want_bound;         /* also compute how far from optimal a pipelined latency may be */
     const cim_cc_flow *flow; /* the resolution in use */
-    double *
-        finish; /* total_steps of the fine flow: when each step of each operator is done (pipeline scratch) */
-    cim_cc_class *classes, *trimmed; /* n_nodes each (duplicate scratch) */
-    uint32_t *trial;                 /* n_nodes (duplicate scratch) */
+    /* pipeline scratch, total_steps of the fine flow each: when each step of each operator is done; when
+     * the first part of its result is there (staggered only); which step's inputs decided; when the
+     * work of the step began (only of a recorded timing) */
+    double *finish, *first, *begin;
+    uint32_t *origin,
+        *origin_first;     /* 2 * step + 1 when its last product decided, else its first */
+    cim_cc_stair *stairs;  /* 2 * most_steps */
+    cim_cc_class *classes; /* n_nodes (duplicate scratch) */
+    uint32_t *trial;       /* n_nodes (duplicate scratch) */
 } cim_cc_context;
 
 /** Whether operators overlap: the knob, and a level that pipelines. */
 bool cim_cc_pipelined(const cim_cc_plan *plan);
+/** Whether products start as their own inputs arrive: the knob, and a level that controls them. */
+bool cim_cc_staggered(const cim_cc_plan *plan);
 
 /** Start a plan: the passes up to the choices (map, scratch, operators' energies, choices).
  *  @param[out] cx, plan  overwritten; live in `ar` and with what is borrowed here
@@ -250,11 +262,12 @@ double cim_cc_range_run_ns(const cim_cc_plan *plan, const cim_cc_range *range);
 /** What the schedule's objective says of a timed range; smaller is better. */
 double cim_cc_range_score(const cim_cc_plan *plan, const cim_cc_range *range, bool writes,
                           const uint32_t *picks);
-/** The critical path of the range timed last (its finish times are still in the context).
- *  @param[out] share     per node of the range: fraction of its occupancy on the path
+/** The critical path of the range timed last (its finish times are still in the context). Whatever
+ *  the copies, an operator on it takes at least ceil(products / copies) rounds and its fill.
+ *  @param[out] products  per node of the range: products that follow each other on the path, 0: not on it
  *  @param[out] constant  what on the path no duplication changes [ns] */
 void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
-                          const uint32_t *picks, double *share, double *constant);
+                          const uint32_t *picks, double *products, double *constant);
 /** Latency and interval of a range with given picks. @param record also writes plan->ops */
 void cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks, bool record);
 /** Pass segment: fills segments, picks, operator times. */

@@ -117,6 +117,18 @@ static bool edge_table(const builder *b, cim_cc_op_id id, uint32_t edge)
     return true;
 }
 
+/* Products done with every step; a product belongs to the row in which its result lies. */
+static void count_products(const builder *b, const cim_cc_op *op, const cim_cc_stream *s)
+{
+    double *out = b->flow->products + s->offset;
+    int64_t length = stream_length(op), chunk = chunk_of(b, op);
+    int64_t n = op->unit == CIM_CC_UNIT_CROSSBAR ? op->mvms : 0;
+    for (uint32_t i = 0; i < s->steps; i++) {
+        int64_t rows = (int64_t)(i + 1) * chunk < length ? (int64_t)(i + 1) * chunk : length;
+        out[i] = rows == length ? (double)n : ceil((double)rows * ((double)n / (double)length));
+    }
+}
+
 static bool build_flow(cim_cc_prepared *p, cim_cc_flow *flow, int64_t max_steps)
 {
     const cim_cc_graph *g = p->graph;
@@ -130,7 +142,14 @@ static bool build_flow(cim_cc_prepared *p, cim_cc_flow *flow, int64_t max_steps)
         flow->stream[i].steps = (uint32_t)((stream_length(&g->ops[i]) + chunk - 1) / chunk);
         flow->stream[i].offset = flow->total_steps;
         flow->total_steps += flow->stream[i].steps;
+        if (flow->stream[i].steps > flow->most_steps)
+            flow->most_steps = flow->stream[i].steps;
     }
+    flow->products = cim_arena_take(&p->arena, flow->total_steps, sizeof *flow->products);
+    if (!flow->products)
+        return false;
+    for (uint32_t i = 0; i < g->n_ops; i++)
+        count_products(&b, &g->ops[i], &flow->stream[i]);
     for (uint32_t i = 0; i < g->n_ops; i++)
         for (uint32_t k = 0; k < g->ops[i].n_edges; k++)
             if (!edge_table(&b, i, g->ops[i].first_edge + k))
