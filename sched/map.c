@@ -66,6 +66,7 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
     }
     double bus = (in + out) / c->l0_bits_per_ns;
     v->fill_ns = c->mvm_fill_ns + (all - own) + bus;
+    v->before_ns = 0.0;
 }
 
 static void time_write(const cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_mapping *m,
