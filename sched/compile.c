@@ -24,10 +24,14 @@ static cim_status scratch_alloc(cim_cc_context *cx)
                : CIM_E_NOMEM;
 }
 
-static void price_operators(cim_cc_plan *plan)
+static void price_operators(cim_cc_plan *plan, bool picked)
 {
     double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
     for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
+        const cim_cc_node *n =
+            plan->node_of[i] == UINT32_MAX ? NULL : &plan->nodes[plan->node_of[i]];
+        if (picked && (!n || cim_cc_node_picked(n) == n->variants))
+            continue;
         cim_cc_count_op(plan, i, ev);
         plan->ops[i].energy_pj = cim_cost_energy(&plan->chip, ev, 0.0, pj);
     }
@@ -67,7 +71,7 @@ bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p
         return false;
     *status = scratch_alloc(cx);
     if (*status == CIM_OK) {
-        price_operators(plan);
+        price_operators(plan, false);
         *status = cim_cc_choices_build(cx);
     }
     return *status == CIM_OK;
@@ -78,6 +82,7 @@ static cim_status finish(cim_cc_context *cx)
     cim_status status = CIM_OK;
     if (!cim_cc_pass_segment(cx, &status))
         return status;
+    price_operators(cx->plan, true); /* remapped ones count otherwise than their first variant */
     CIM_TRY(cim_cc_pass_power(cx));
     cim_cc_pass_count(cx);
     cx->plan->result.feasible = true;

@@ -169,6 +169,11 @@ typedef struct cim_cc_op_plan {
     bool offchip;        /* its result waits off-chip: the global buffer has no room */
 } cim_cc_op_plan;
 
+/** Power from a moment on. */
+typedef struct cim_cc_point {
+    double at_ns, mw;
+} cim_cc_point;
+
 struct cim_cc_plan {
     const cim_cc_prepared *prepared;
     const cim_cc_graph *graph;
@@ -196,6 +201,8 @@ struct cim_cc_plan {
     double energy_pj[CIM_COST_N_KINDS], energy_total_pj;
     double peak_mw[CIM_COST_N_KINDS], peak_total_mw;
     double peak_at_ns;
+    cim_cc_point *curve; /* power over time, of a plan that someone looks at */
+    size_t n_curve;
     cim_cc_result result;
 };
 

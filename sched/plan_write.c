@@ -160,6 +160,21 @@ static void write_schedule(const cim_cc_plan *p, cim_jw *w)
     cim_jw_object_end(w);
 }
 
+/* Power over time: from time_s[i] on the chip draws power_w[i]. */
+static void write_curve(const cim_cc_plan *p, cim_jw *w)
+{
+    cim_jw_object(w, "power_curve");
+    cim_jw_array(w, "time_s");
+    for (size_t i = 0; i < p->n_curve; i++)
+        cim_jw_double(w, NULL, p->curve[i].at_ns * 1e-9);
+    cim_jw_array_end(w);
+    cim_jw_array(w, "power_w");
+    for (size_t i = 0; i < p->n_curve; i++)
+        cim_jw_double(w, NULL, p->curve[i].mw * 1e-3);
+    cim_jw_array_end(w);
+    cim_jw_object_end(w);
+}
+
 void cim_cc_plan_write_json(const cim_cc_plan *p, bool detail, cim_jw *w, const char *key)
 {
     const cim_cc_graph *g = p->graph;
@@ -180,6 +195,8 @@ void cim_cc_plan_write_json(const cim_cc_plan *p, bool detail, cim_jw *w, const 
     write_breakdown(p->chip.area_um2, 1e-6, w, "area_breakdown_mm2");
     write_breakdown(p->peak_mw, 1e-3, w, "peak_power_breakdown_w");
     cim_jw_double(w, "peak_power_at_s", p->peak_at_ns * 1e-9);
+    if (detail && ok)
+        write_curve(p, w);
     cim_jw_array(w, "segments");
     for (uint32_t i = 0; ok && i < p->n_segments; i++)
         write_segment(p, &p->segments[i], detail, w);

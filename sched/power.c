@@ -1,70 +1,46 @@
-/* Pass power: peak power is the largest sum over time of what is active, not of what is there.
+/* Pass power: power over time and its peak, the largest sum of what is active, not of what is there.
  *
- * A crossbar operator fires all its copies together whenever its inputs are there: it counts with
- * the power of its full rate from its start to its end, also while it waits between rows. A digital
- * operator streams with its producers on shared ALUs: it counts with its mean power over its time.
- * Programming a segment draws its energy over the reload; leakage is always there. What takes no
- * time (an unlimited resource) draws its energy with what runs next. In a pipeline the inferences of
- * a batch overlap: what one draws is drawn again an interval later, except that crossbars already
- * busy are not driven twice. Intervals are swept in order of time. sched/README.md, "Peak power". */
+ * An operator draws its dynamic energy while its products (or steps) are worked on: row after row,
+ * from when the row's first product starts (or the row before is done) to when its last is done. Rows
+ * that follow each other without a gap are one draw at their mean power: its copies are busy all the
+ * time. Programming a segment draws its energy over the reload; leakage is always there. What takes no
+ * time (an unlimited resource) draws its energy with what runs next. In a pipeline the inferences of a
+ * batch overlap: what one draws is drawn again an interval later. sched/README.md, "Peak power". */
 #include "sched/plan_internal.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* More inferences in flight than this are taken as a steady state. */
-enum { MOST_IN_FLIGHT = 64 };
+/* Above this many draws of overlapping inferences one interval of the steady state is looked at. */
+enum { MOST_DRAWS = 1 << 17 };
 
-/* Something that draws power for a while: an operator, or a segment's reload. */
 typedef struct draw {
-    double from_ns, to_ns; /* the first time */
-    double period_ns;      /* until the next time */
-    uint32_t times;
-    double pj[CIM_COST_N_KINDS]; /* over its time at the power it counts with */
-    double mw;
-    double over_ns; /* pj / over_ns = mw */
+    double from_ns, to_ns, mw;
+    uint32_t who; /* operator, or n_ops + segment for its reload */
 } draw;
 
-typedef struct power_edge {
-    double at_ns;
-    double mw; /* signed change */
-    uint32_t who;
-} power_edge;
+/* Draws being collected. `carry_pj` is energy that has found no time yet. */
+typedef struct draws {
+    draw *list;
+    size_t n, cap;
+    double carry_pj;
+} draws;
 
-static int by_time(const void *a, const void *b)
+static void draw_add(draws *d, uint32_t who, double from, double to, double pj)
 {
-    const power_edge *x = a, *y = b;
-    if (x->at_ns != y->at_ns)
-        return x->at_ns < y->at_ns ? -1 : 1;
-    if ((x->mw < 0.0) != (y->mw < 0.0)) /* what ends makes room for what starts */
-        return x->mw < 0.0 ? -1 : 1;
-    return x->who < y->who ? -1 : x->who > y->who;
-}
-
-static void add_energy(const cim_cc_plan *plan, const double *ev, draw *d)
-{
-    double pj[CIM_COST_N_KINDS];
-    cim_cost_energy(&plan->chip, ev, 0.0, pj);
-    for (int k = 0; k < CIM_COST_N_KINDS; k++)
-        d->pj[k] += pj[k];
-}
-
-/* Energy that has found no time yet goes to the next one that has. */
-static void settle(draw *d, draw *carry)
-{
-    if (!(d->over_ns > 0.0)) {
-        for (int k = 0; k < CIM_COST_N_KINDS; k++)
-            carry->pj[k] += d->pj[k];
-        return;
+    draw *last = d->n ? &d->list[d->n - 1] : NULL;
+    pj += d->carry_pj;
+    d->carry_pj = 0.0;
+    if (last && last->who == who && from <= last->to_ns * (1.0 + 1e-12)) {
+        double sum = last->mw * (last->to_ns - last->from_ns) + pj;
+        if (to > last->to_ns)
+            last->to_ns = to;
+        last->mw = sum / (last->to_ns - last->from_ns);
+    } else if (to > from) {
+        d->list[d->n++] = (draw){.from_ns = from, .to_ns = to, .mw = pj / (to - from), .who = who};
+    } else {
+        d->carry_pj = pj;
     }
-    double sum = 0.0;
-    for (int k = 0; k < CIM_COST_N_KINDS; k++) {
-        d->pj[k] += carry->pj[k];
-        carry->pj[k] = 0.0;
-        sum += d->pj[k];
-    }
-    d->mw = sum / d->over_ns;
 }
 
 /* The node of an operator in a segment; an operator in parts has one in each of several. */
@@ -78,141 +54,242 @@ static const cim_cc_node *node_in(const cim_cc_plan *plan, const cim_cc_segment 
     return n;
 }
 
-/* Inferences follow each other by the segment's interval; sequential ones never overlap. */
-static void repeat(const cim_cc_plan *plan, const cim_cc_segment *s, bool crossbar, draw *d)
+/* Row by row from the recorded pipeline. */
+static void draw_rows(const cim_cc_context *cx, const cim_cc_segment *s, cim_cc_op_id id,
+                      const cim_cc_node *n, draws *d)
 {
-    double more = (double)(plan->arch.workload.batch - 1), period = s->interval_ns;
-    double length = d->to_ns - d->from_ns, in_flight = ceil(s->latency_ns / period) + 1.0;
-    if (!(more > 0.0) || !(period > 0.0) || !cim_cc_pipelined(plan))
-        return;
-    if (crossbar && length >= period) {
-        d->to_ns += more * period;
-    } else if (more < MOST_IN_FLIGHT || in_flight < MOST_IN_FLIGHT) {
-        d->period_ns = period;
-        d->times = (uint32_t)fmin(more + 1.0, in_flight);
-    } else {
-        d->to_ns += more * period;
-        if (!crossbar)
-            d->over_ns = fmin(d->over_ns, period);
+    const cim_cc_flow *flow = cx->flow;
+    uint32_t offset = flow->stream[id].offset, steps = flow->stream[id].steps;
+    const double *upto = flow->products + offset;
+    double fill = n ? cim_cc_node_picked(n)->fill_ns : 0.0, before = 0.0;
+    double total = n ? upto[steps - 1] : steps, pj = cx->plan->ops[id].energy_pj;
+    for (uint32_t k = 0; k < steps; k++) {
+        double share = n ? upto[k] - (k ? upto[k - 1] : 0.0) : 1.0;
+        double from = cx->begin[offset + k], to = cx->finish[offset + k] - fill;
+        from = from > before || k == 0 ? from : before;
+        if (share > 0.0)
+            draw_add(d, id, s->start_ns + from, s->start_ns + fmax(from, to), pj * share / total);
+        before = fmax(before, to);
     }
 }
 
-static void draw_of_op(const cim_cc_plan *plan, const cim_cc_segment *s, cim_cc_op_id id, draw *d)
+static void draw_operator(const cim_cc_context *cx, const cim_cc_segment *s, cim_cc_op_id id,
+                          draws *d)
 {
-    const cim_cc_op_plan *o = &plan->ops[id];
+    const cim_cc_plan *plan = cx->plan;
     const cim_cc_node *n = node_in(plan, s, id);
+    const cim_cc_op_plan *o = &plan->ops[id];
+    if (!(o->energy_pj > 0.0))
+        return;
+    if (n && n->n_parts > 1)
+        draw_add(d, id, s->start_ns, s->start_ns + s->latency_ns, o->energy_pj / n->n_parts);
+    else if (cim_cc_pipelined(plan))
+        draw_rows(cx, s, id, n, d);
+    else
+        draw_add(d, id, o->start_ns, o->end_ns, o->energy_pj);
+}
+
+static double energy_of(const cim_cc_plan *plan, const double *ev)
+{
+    double pj[CIM_COST_N_KINDS];
+    return cim_cost_energy(&plan->chip, ev, 0.0, pj);
+}
+
+static double reload_energy(const cim_cc_plan *plan, uint32_t segment)
+{
     double ev[CIM_COST_N_EVENTS];
-    d->from_ns = o->start_ns;
-    d->to_ns = o->end_ns;
-    if (n && n->n_parts > 1) {
-        d->from_ns = s->start_ns;
-        d->to_ns = s->start_ns + s->latency_ns;
+    cim_cc_count_reload(plan, segment, ev);
+    return energy_of(plan, ev);
+}
+
+/* Repeat a segment's draws for the batch: all overlapping inferences, or, when they are many, every
+ * draw folded into one interval of the steady state. */
+static bool repeat(const cim_cc_context *cx, const cim_cc_segment *s, size_t first, draws *d)
+{
+    double batch = (double)cx->plan->arch.workload.batch, period = s->interval_ns;
+    if (!(batch > 1.0) || !(period > 0.0) || !cim_cc_pipelined(cx->plan))
+        return true;
+    double times = fmin(batch, ceil(s->latency_ns / period) + 1.0);
+    size_t n = d->n - first;
+    bool fold = times * (double)n > MOST_DRAWS;
+    size_t most = fold ? 2 * n : (size_t)times * n;
+    if (d->n + most > d->cap) {
+        draw *more = cim_arena_take(cx->ar, d->cap + most, sizeof *more);
+        if (!more)
+            return false;
+        memcpy(more, d->list, d->n * sizeof *more);
+        d->list = more;
+        d->cap += most;
     }
-    d->over_ns = d->to_ns - d->from_ns;
-    if (n) {
-        double busy = n->choices[n->pick].cost - cim_cc_node_picked(n)->fill_ns;
-        if (busy > 0.0)
-            d->over_ns = fmin(d->over_ns, busy);
+    for (size_t i = first; i < first + n; i++) {
+        draw *one = &d->list[i];
+        double length = one->to_ns - one->from_ns, at = one->from_ns - s->start_ns;
+        if (!fold) {
+            for (double k = 1.0; k < times; k++) {
+                draw *again = &d->list[d->n++];
+                *again = *one;
+                again->from_ns += k * period;
+                again->to_ns += k * period;
+            }
+            continue;
+        }
+        double whole = floor(length / period), rest = length - whole * period;
+        at -= floor(at / period) * period;
+        double mw = one->mw;
+        *one = (draw){s->start_ns, s->start_ns + period, mw * whole, one->who};
+        d->list[d->n++] =
+            (draw){s->start_ns + at, s->start_ns + fmin(at + rest, period), mw, one->who};
+        if (at + rest > period)
+            d->list[d->n++] = (draw){s->start_ns, s->start_ns + at + rest - period, mw, one->who};
     }
-    cim_cc_count_op(plan, id, ev);
-    for (int e = 0; n && e < CIM_COST_N_EVENTS; e++)
-        ev[e] /= n->n_parts;
-    add_energy(plan, ev, d);
-    repeat(plan, s, n != NULL, d);
+    return true;
+}
+
+static bool collect(const cim_cc_context *cx, draws *d)
+{
+    const cim_cc_plan *plan = cx->plan;
+    for (uint32_t k = 0; k < plan->n_segments; k++) {
+        const cim_cc_segment *s = &plan->segments[k];
+        draw_add(d, plan->graph->n_ops + k, s->start_ns - s->reload_ns, s->start_ns,
+                 reload_energy(plan, k));
+        size_t first = d->n;
+        for (cim_cc_op_id id = s->first_op; id < s->end_op; id++)
+            draw_operator(cx, s, id, d);
+        if (!repeat(cx, s, first, d))
+            return false;
+    }
+    if (d->n && d->carry_pj > 0.0) { /* what came after the last that took time */
+        draw *last = &d->list[d->n - 1];
+        last->mw += d->carry_pj / (last->to_ns - last->from_ns);
+    }
+    return true;
+}
+
+/* ---- the largest sum ----------------------------------------------------------------------------- */
+
+typedef struct edge {
+    double at_ns;
+    double mw; /* signed change */
+} edge;
+
+/* What ends makes room for what starts at the same time. */
+static bool edge_before(const edge *a, const edge *b)
+{
+    return a->at_ns < b->at_ns || (a->at_ns == b->at_ns && a->mw < b->mw);
+}
+
+/* Sort by buckets of time: edges are spread over the run, so buckets stay short. */
+static bool sort_edges(cim_arena *ar, edge *list, size_t n, double span)
+{
+    size_t buckets = n + 1;
+    uint32_t *start = cim_arena_alloc(ar, buckets + 2, sizeof *start);
+    edge *out = cim_arena_take(ar, n, sizeof *out);
+    if (!start || !out)
+        return false;
+    double scale = span > 0.0 ? (double)(buckets - 1) / span : 0.0;
+#define BUCKET(e) ((size_t)fmin(fmax((e)->at_ns * scale, 0.0), (double)(buckets - 1)))
+    for (size_t i = 0; i < n; i++)
+        start[BUCKET(&list[i]) + 2]++;
+    for (size_t i = 2; i < buckets + 2; i++)
+        start[i] += start[i - 1];
+    for (size_t i = 0; i < n; i++)
+        out[start[BUCKET(&list[i]) + 1]++] = list[i];
+#undef BUCKET
+    for (size_t i = 1; i < n; i++) {
+        edge e = out[i];
+        size_t j = i;
+        for (; j > 0 && edge_before(&e, &out[j - 1]); j--)
+            out[j] = out[j - 1];
+        out[j] = e;
+    }
+    memcpy(list, out, n * sizeof *list);
+    return true;
+}
+
+/* Both ends of every draw. What ends when another starts must not overlap it because the two sums of
+ * times are rounded differently: ends come early by more than rounding. */
+static edge *list_edges(cim_arena *ar, const draws *d, size_t *n, double *span)
+{
+    edge *edges = cim_arena_take(ar, 2 * d->n + 1, sizeof *edges);
+    *n = 0;
+    *span = 0.0;
+    for (size_t i = 0; edges && i < d->n; i++) {
+        const draw *w = &d->list[i];
+        double early = w->to_ns * (1.0 - 1e-12);
+        if (!(w->mw > 0.0))
+            continue;
+        edges[(*n)++] = (edge){.at_ns = w->from_ns, .mw = w->mw};
+        edges[(*n)++] = (edge){.at_ns = early > w->from_ns ? early : w->to_ns, .mw = -w->mw};
+        *span = fmax(*span, w->to_ns);
+    }
+    return edges;
+}
+
+/* The curve a person looks at: one point per change, thinned out to the largest of every few. */
+static bool keep_curve(cim_cc_plan *plan, cim_arena *ar, const edge *edges, size_t n)
+{
+    enum { MOST_POINTS = 4096 };
+    size_t every = n / MOST_POINTS + 1;
+    plan->curve = cim_arena_take(ar, n / every + 2, sizeof *plan->curve);
+    if (!plan->curve)
+        return false;
+    double now = plan->chip.leakage_mw;
+    plan->curve[plan->n_curve++] = (cim_cc_point){.at_ns = 0.0, .mw = now};
+    for (size_t i = 0; i < n; i++) {
+        now += edges[i].mw;
+        bool last = i + 1 == n || i % every == 0;
+        cim_cc_point *p = &plan->curve[plan->n_curve - 1];
+        if (last && plan->n_curve < n / every + 2 && edges[i].at_ns > p->at_ns)
+            plan->curve[plan->n_curve++] = (cim_cc_point){.at_ns = edges[i].at_ns, .mw = now};
+        else if (now > p->mw || every == 1)
+            p->mw = now;
+    }
+    return true;
 }
 
 /* The rows of the breakdown at the moment of the peak; the total is their sum. */
-static void peak_rows(cim_cc_plan *plan, const draw *draws, uint32_t n, const uint32_t *active)
+static void peak_rows(cim_cc_plan *plan, const draws *d, double at_ns)
 {
-    for (uint32_t i = 0; i < n; i++)
-        for (int k = 0; active[i] && k < CIM_COST_N_KINDS; k++)
-            plan->peak_mw[k] += active[i] * (draws[i].pj[k] / draws[i].over_ns);
+    double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
+    for (size_t i = 0; i < d->n; i++) {
+        const draw *w = &d->list[i];
+        if (!(w->from_ns <= at_ns) || !(w->to_ns * (1.0 - 1e-12) > at_ns))
+            continue;
+        if (w->who < plan->graph->n_ops)
+            cim_cc_count_op(plan, w->who, ev);
+        else
+            cim_cc_count_reload(plan, w->who - plan->graph->n_ops, ev);
+        double sum = cim_cost_energy(&plan->chip, ev, 0.0, pj);
+        for (int k = 0; sum > 0.0 && k < CIM_COST_N_KINDS; k++)
+            plan->peak_mw[k] += w->mw * (pj[k] / sum);
+    }
     plan->peak_mw[CIM_COST_LEAKAGE] += plan->chip.leakage_mw;
     plan->peak_total_mw = 0.0;
     for (int k = 0; k < CIM_COST_N_KINDS; k++)
         plan->peak_total_mw += plan->peak_mw[k];
 }
 
-static uint32_t collect(const cim_cc_plan *plan, draw *draws)
-{
-    uint32_t n = 0;
-    double ev[CIM_COST_N_EVENTS];
-    draw carry = {0};
-    for (uint32_t s = 0; s < plan->n_segments; s++) {
-        const cim_cc_segment *seg = &plan->segments[s];
-        draw *reload = &draws[n++];
-        reload->times = 1;
-        reload->from_ns = seg->start_ns - seg->reload_ns;
-        reload->to_ns = seg->start_ns;
-        reload->over_ns = seg->reload_ns;
-        cim_cc_count_reload(plan, s, ev);
-        add_energy(plan, ev, reload);
-        settle(reload, &carry);
-        for (cim_cc_op_id id = seg->first_op; id < seg->end_op; id++) {
-            draws[n].times = 1;
-            draw_of_op(plan, seg, id, &draws[n]);
-            settle(&draws[n++], &carry);
-        }
-    }
-    /* what came after the last that took time */
-    for (uint32_t i = n; i-- > 0;)
-        if (draws[i].over_ns > 0.0) {
-            settle(&draws[i], &carry);
-            break;
-        }
-    return n;
-}
-
-/* Both ends of every time something draws power. What ends when another starts must not overlap it
- * because the two sums of times are rounded differently: ends come early by more than rounding. */
-static uint32_t list_edges(const draw *draws, uint32_t n_draws, power_edge *edges)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < n_draws; i++) {
-        const draw *d = &draws[i];
-        for (uint32_t k = 0; k < d->times && d->mw > 0.0; k++) {
-            double from = d->from_ns + k * d->period_ns, to = d->to_ns + k * d->period_ns;
-            double early = to * (1.0 - 1e-12);
-            edges[n++] = (power_edge){.at_ns = from, .mw = d->mw, .who = i};
-            edges[n++] = (power_edge){.at_ns = early > from ? early : to, .mw = -d->mw, .who = i};
-        }
-    }
-    return n;
-}
-
 cim_status cim_cc_pass_power(cim_cc_context *cx)
 {
     cim_cc_plan *plan = cx->plan;
-    /* one per operator and segment; a segment's last operator may have its next part in the next */
-    size_t cap = (size_t)plan->graph->n_ops + 2 * (size_t)plan->n_segments, ends = 0;
-    draw *draws = cim_arena_alloc(cx->ar, cap, sizeof *draws);
-    uint32_t *active = cim_arena_alloc(cx->ar, cap, sizeof *active);
-    if (!draws || !active)
+    draws d = {.cap = (size_t)cx->flow->total_steps + plan->graph->n_ops + 2 * plan->n_nodes +
+                      2 * (size_t)plan->n_segments};
+    d.list = cim_arena_take(cx->ar, d.cap, sizeof *d.list);
+    if (!d.list || !collect(cx, &d))
         return CIM_E_NOMEM;
-    uint32_t n_draws = collect(plan, draws);
-    for (uint32_t i = 0; i < n_draws; i++)
-        ends += 2 * (size_t)draws[i].times;
-    power_edge *edges = cim_arena_take(cx->ar, ends, sizeof *edges);
-    if (!edges)
+    size_t n;
+    double span, now = 0.0, best = 0.0;
+    edge *edges = list_edges(cx->ar, &d, &n, &span);
+    if (!edges || !sort_edges(cx->ar, edges, n, span))
         return CIM_E_NOMEM;
-    uint32_t n = list_edges(draws, n_draws, edges);
-    qsort(edges, n, sizeof *edges, by_time);
-    double now = 0.0, best = 0.0;
-    uint32_t best_at = 0;
-    for (uint32_t i = 0; i < n; i++) {
+    plan->peak_at_ns = n ? edges[0].at_ns : 0.0;
+    for (size_t i = 0; i < n; i++) {
         now += edges[i].mw;
         if (now > best * (1.0 + 1e-12)) {
             best = now;
-            best_at = i;
+            plan->peak_at_ns = edges[i].at_ns;
         }
     }
-    for (uint32_t i = 0; n && i <= best_at; i++) {
-        if (edges[i].mw > 0.0)
-            active[edges[i].who]++;
-        else
-            active[edges[i].who]--;
-    }
-    plan->peak_at_ns = n ? edges[best_at].at_ns : 0.0;
-    peak_rows(plan, draws, n_draws, active);
-    return CIM_OK;
+    peak_rows(plan, &d, plan->peak_at_ns);
+    return !cx->want_bound || keep_curve(plan, cx->ar, edges, n) ? CIM_OK : CIM_E_NOMEM;
 }
