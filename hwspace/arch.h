@@ -122,6 +122,7 @@ typedef struct cim_hw_schedule {
     int64_t binding;         /* cim_hw_binding */
     int64_t stagger;         /* bool */
     int64_t remap;           /* bool */
+    int64_t write_overlap;   /* bool */
     int64_t placement;       /* cim_hw_placement */
     double peak_power_cap_w; /* NAN: none */
 } cim_hw_schedule;

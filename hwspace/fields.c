@@ -140,6 +140,9 @@ const cim_hw_field cim_hw_fields[] = {
          "level mvm and deeper: products start as their own inputs arrive, not a row's at once"),
     FLAG("schedule.remap", schedule.remap, 1, 0,
          "level vvm: rows that cannot be on together are spread over crossbars where it pays"),
+    FLAG("schedule.write_overlap", schedule.write_overlap, 0, 0,
+         "SRAM: a segment's weights may be written to one half of the chip while the other "
+         "computes"),
     WORDS("schedule.placement", schedule.placement, placement_words, CIM_HW_PLACEMENT_ROW_MAJOR,
           NOT_YET(CIM_HW_PLACEMENT_SNAKE), "order in which operators take cores"),
     {.path = "schedule.peak_power_cap_w",
@@ -151,7 +154,6 @@ const cim_hw_field cim_hw_fields[] = {
      .fallback = NAN,
      .unit = "W",
      .absent = INFINITY,
-     .unavailable = CIM_HW_UNAVAILABLE_SET,
      .doc = "no schedule may exceed this peak power; null: no cap"},
 };
 

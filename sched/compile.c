@@ -52,7 +52,7 @@ static void check_finite(cim_cc_plan *plan)
 }
 
 bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *prepared,
-                 const cim_hw_arch *arch, const cim_cost_chip *chip, cim_arena *ar,
+                 const cim_hw_arch *arch, const cim_cost_chip *chip, cim_arena *ar, bool overlapped,
                  cim_status *status)
 {
     memset(plan, 0, sizeof *plan);
@@ -64,6 +64,7 @@ bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p
     plan->graph = prepared->graph;
     plan->arch = *arch;
     plan->chip = *chip;
+    plan->overlapped = overlapped;
     plan->ops = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->ops);
     plan->digital_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->digital_ns);
     *status = plan->ops && plan->digital_ns ? CIM_OK : CIM_E_NOMEM;
@@ -77,33 +78,84 @@ bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p
     return *status == CIM_OK;
 }
 
-static cim_status finish(cim_cc_context *cx)
+bool cim_cc_schedule(cim_cc_context *cx, cim_status *status)
 {
-    cim_status status = CIM_OK;
-    if (!cim_cc_pass_segment(cx, &status))
-        return status;
-    price_operators(cx->plan, true); /* remapped ones count otherwise than their first variant */
-    CIM_TRY(cim_cc_pass_power(cx));
+    cim_cc_plan *plan = cx->plan;
+    memset(plan->events, 0, sizeof plan->events);
+    memset(plan->peak_mw, 0, sizeof plan->peak_mw);
+    plan->n_curve = 0;
+    if (!cim_cc_pass_segment(cx, status))
+        return false;
+    price_operators(plan, true); /* remapped ones count otherwise than their first variant */
+    *status = cim_cc_pass_power(cx);
+    if (*status != CIM_OK)
+        return false;
     cim_cc_pass_count(cx);
-    cx->plan->result.feasible = true;
-    check_finite(cx->plan);
-    return CIM_OK;
+    plan->result.feasible = true;
+    check_finite(plan);
+    return true;
 }
 
-static cim_status compile(const cim_cc_prepared *prepared, const cim_hw_arch *arch,
-                          const cim_cost_chip *chip, cim_arena *ar, bool want_bound,
-                          cim_cc_result *result, const cim_cc_plan **out, cim_err *err)
+double cim_cc_plan_score(const cim_cc_plan *plan)
 {
-    cim_cc_plan *plan = cim_arena_take(ar, 1, sizeof *plan);
+    const double *m = plan->result.metrics;
+    switch (plan->arch.schedule.objective) {
+    case CIM_HW_OBJECTIVE_THROUGHPUT:
+        return 1.0 / m[CIM_M_THROUGHPUT_IPS];
+    case CIM_HW_OBJECTIVE_ENERGY:
+        return m[CIM_M_ENERGY_J];
+    case CIM_HW_OBJECTIVE_EDP:
+        return m[CIM_M_EDP_JS];
+    default:
+        return m[CIM_M_LATENCY_S];
+    }
+}
+
+/* Everything one compilation is given. */
+typedef struct request {
+    const cim_cc_prepared *prepared;
+    const cim_hw_arch *arch;
+    const cim_cost_chip *chip;
+    cim_arena *ar;
+    bool want_bound;
+} request;
+
+static cim_cc_plan *run(const request *q, bool overlapped, cim_status *status)
+{
+    cim_cc_plan *plan = cim_arena_take(q->ar, 1, sizeof *plan);
     cim_cc_context cx;
-    cim_status status = CIM_E_NOMEM;
-    if (plan && cim_cc_open(&cx, plan, prepared, arch, chip, ar, &status)) {
-        cx.want_bound = want_bound;
-        status = finish(&cx);
+    *status = CIM_E_NOMEM;
+    if (!plan || !cim_cc_open(&cx, plan, q->prepared, q->arch, q->chip, q->ar, overlapped, status))
+        return plan;
+    cx.want_bound = q->want_bound;
+    if (isnan(q->arch->schedule.peak_power_cap_w))
+        cim_cc_schedule(&cx, status);
+    else
+        cim_cc_schedule_capped(&cx, status);
+    return plan;
+}
+
+/* Writing behind the compute takes half of the chip away from it: both are tried, the better kept. */
+static bool may_overlap(const request *q, const cim_cc_plan *plan)
+{
+    return q->arch->schedule.write_overlap && q->arch->device.type == CIM_HW_DEVICE_SRAM &&
+           q->arch->chip.cores > 1 && plan->result.feasible && plan->n_segments > 1;
+}
+
+static cim_status compile(const request *q, cim_cc_result *result, const cim_cc_plan **out,
+                          cim_err *err)
+{
+    cim_status status;
+    cim_cc_plan *plan = run(q, false, &status);
+    if (status == CIM_OK && may_overlap(q, plan)) {
+        cim_cc_plan *other = run(q, true, &status);
+        if (status == CIM_OK && other->result.feasible &&
+            cim_cc_plan_score(other) < cim_cc_plan_score(plan))
+            plan = other;
     }
     if (status != CIM_OK)
-        return cim_err_set(err, status, prepared->graph->name, "out of memory compiling");
-    if (prepared->n_xb == 0) { /* its SQNR would be infinite, its work none of this chip's */
+        return cim_err_set(err, status, q->prepared->graph->name, "out of memory compiling");
+    if (q->prepared->n_xb == 0) { /* its SQNR would be infinite, its work none of this chip's */
         plan->result.feasible = false;
         snprintf(plan->result.reason, sizeof plan->result.reason,
                  "network %s has no operator that runs on crossbars", plan->graph->name);
@@ -118,12 +170,14 @@ cim_status cim_cc_compile(const cim_cc_prepared *prepared, const cim_hw_arch *ar
                           const cim_cost_chip *chip, cim_arena *ar, cim_cc_result *result,
                           const cim_cc_plan **plan, cim_err *err)
 {
-    return compile(prepared, arch, chip, ar, false, result, plan, err);
+    const request q = {prepared, arch, chip, ar, false};
+    return compile(&q, result, plan, err);
 }
 
 cim_status cim_cc_compile_bounded(const cim_cc_prepared *prepared, const cim_hw_arch *arch,
                                   const cim_cost_chip *chip, cim_arena *ar, cim_cc_result *result,
                                   const cim_cc_plan **plan, cim_err *err)
 {
-    return compile(prepared, arch, chip, ar, true, result, plan, err);
+    const request q = {prepared, arch, chip, ar, true};
+    return compile(&q, result, plan, err);
 }

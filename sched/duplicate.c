@@ -44,10 +44,21 @@ static void advance(const cim_cc_breaks *b, int64_t rows, bool divisor, cursor *
         }
 }
 
-static void add_choice(cim_cc_node *n, const cursor *c, uint32_t variant)
+/* Whether an operator that runs alone with these copies keeps the power cap. */
+static bool keeps_cap(const cim_cc_plan *plan, const cim_cc_node *n, double busy_ns)
 {
-    double stage = fmax((double)c->rounds * c->v->unit_ns, n->floor_ns) + c->v->fill_ns;
+    double cap = plan->arch.schedule.peak_power_cap_w * 1e3 - plan->chip.leakage_mw;
+    return !plan->one_by_one || isnan(cap) ||
+           plan->ops[n->op].energy_pj / n->n_parts <= cap * busy_ns * (1.0 + 1e-9);
+}
+
+static void add_choice(const cim_cc_plan *plan, cim_cc_node *n, const cursor *c, uint32_t variant)
+{
+    double busy = fmax((double)c->rounds * c->v->unit_ns, n->floor_ns);
+    double stage = busy + c->v->fill_ns;
     int64_t weight = c->copies * c->v->units;
+    if (!keeps_cap(plan, n, stage))
+        return;
     if (n->n_choices && !(stage < n->choices[n->n_choices - 1].cost))
         return; /* a shared resource limits: more copies stop helping */
     if (n->n_choices && n->choices[n->n_choices - 1].weight == weight)
@@ -93,6 +104,7 @@ static cim_status node_choices(cim_cc_context *cx, cim_cc_node *n)
         cap += count_choices(b, c[i].limit, rows, divisor);
         advance(b, rows, divisor, &c[i]);
     }
+    n->n_choices = 0;
     n->choices = cim_arena_take(cx->ar, cap, sizeof *n->choices);
     n->choice_copies = cim_arena_take(cx->ar, cap, sizeof *n->choice_copies);
     n->choice_variant = cim_arena_take(cx->ar, cap, 1);
@@ -108,7 +120,7 @@ static cim_status node_choices(cim_cc_context *cx, cim_cc_node *n)
             }
         if (first == UINT32_MAX)
             return CIM_OK;
-        add_choice(n, &c[first], first);
+        add_choice(plan, n, &c[first], first);
         advance(b, rows, divisor, &c[first]);
     }
 }
@@ -164,11 +176,21 @@ static cim_status minimise_energy_sum(cim_cc_context *cx, cim_cc_range *r, uint3
     if (!map)
         return CIM_E_NOMEM;
     CIM_TRY(energy_classes(cx, r, map));
-    CIM_TRY(
-        cim_cc_knapsack_min_sum(cx->classes, n, cx->plan->budget, cx->ar, picks + r->first, &fits));
+    CIM_TRY(cim_cc_knapsack_min_sum(cx->classes, n, cim_cc_range_budget(cx->plan, r), cx->ar,
+                                    picks + r->first, &fits));
     for (uint32_t i = 0; i < n; i++)
         picks[r->first + i] = map[i][picks[r->first + i]];
     return CIM_OK;
+}
+
+int64_t cim_cc_range_budget(const cim_cc_plan *plan, const cim_cc_range *r)
+{
+    int64_t one = 0;
+    if (plan->copy_budget >= plan->budget)
+        return plan->budget;
+    for (uint32_t i = r->first; i < r->end; i++)
+        one += plan->nodes[i].units;
+    return one > plan->copy_budget ? one : plan->copy_budget;
 }
 
 double cim_cc_range_run_ns(const cim_cc_plan *plan, const cim_cc_range *r)
@@ -213,8 +235,8 @@ static cim_status duplicate_sequential(cim_cc_context *cx, cim_cc_range *r, bool
     if (objective == CIM_HW_OBJECTIVE_ENERGY && writes)
         return minimise_energy_sum(cx, r, picks);
     cim_cc_stage_classes(cx, r);
-    CIM_TRY(
-        cim_cc_knapsack_min_sum(cx->classes, n, cx->plan->budget, cx->ar, picks + r->first, &fits));
+    CIM_TRY(cim_cc_knapsack_min_sum(cx->classes, n, cim_cc_range_budget(cx->plan, r), cx->ar,
+                                    picks + r->first, &fits));
     if (objective != CIM_HW_OBJECTIVE_EDP || !writes)
         return CIM_OK;
     /* EDP with programming: the better of the fastest and the most frugal. */

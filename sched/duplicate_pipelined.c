@@ -156,8 +156,8 @@ static cim_status answer(cim_cc_context *cx, cim_cc_range *r, game *g, double li
     bool fits;
     weigh(cx, r, g, fmin(limit, g->limit), least_share, ns_per_write_pj);
     cim_arena_mark mark = cim_arena_save(cx->ar);
-    CIM_TRY(
-        cim_cc_knapsack_greedy(g->weighted, n, cx->plan->budget, cx->ar, g->chosen, &bound, &fits));
+    CIM_TRY(cim_cc_knapsack_greedy(g->weighted, n, cim_cc_range_budget(cx->plan, r), cx->ar,
+                                   g->chosen, &bound, &fits));
     cim_arena_rewind(cx->ar, mark);
     if (!fits)
         return CIM_OK;
@@ -209,8 +209,8 @@ static cim_status bound_of(cim_cc_context *cx, const cim_cc_range *r, game *g, d
     bool fits;
     weigh(cx, r, g, INFINITY, 0.0, 0.0);
     cim_arena_mark mark = cim_arena_save(cx->ar);
-    CIM_TRY(
-        cim_cc_knapsack_greedy(g->weighted, n, cx->plan->budget, cx->ar, g->chosen, &bound, &fits));
+    CIM_TRY(cim_cc_knapsack_greedy(g->weighted, n, cim_cc_range_budget(cx->plan, r), cx->ar,
+                                   g->chosen, &bound, &fits));
     cim_arena_rewind(cx->ar, mark);
     *out = fmax(*out, g->constant + bound);
     return CIM_OK;
@@ -339,7 +339,7 @@ static cim_status polish(cim_cc_context *cx, cim_cc_range *r, game *g, bool writ
     uint8_t *tried = cim_arena_alloc(cx->ar, n, 1);
     if (!tried)
         return CIM_E_NOMEM;
-    int64_t spare = plan->budget;
+    int64_t spare = cim_cc_range_budget(plan, r);
     for (uint32_t i = r->first; i < r->end; i++)
         spare -= weight_of(plan, i, picks[i]);
     int trials = times_affordable(cx, r, TRIAL_STEPS, 1, MOST_TRIALS);
@@ -371,8 +371,8 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
 {
     uint32_t n = cim_cc_stage_classes(cx, r);
     cim_arena_mark mark = cim_arena_save(cx->ar);
-    double bottleneck =
-        cim_cc_knapsack_min_max(cx->classes, n, cx->plan->budget, quick ? 0.02 : 0.0, g->chosen);
+    double bottleneck = cim_cc_knapsack_min_max(cx->classes, n, cim_cc_range_budget(cx->plan, r),
+                                                quick ? 0.02 : 0.0, g->chosen);
     cim_arena_rewind(cx->ar, mark);
     CIM_TRY(start(cx, r, g, bottleneck, ns_per_write_pj, writes, quick, picks));
     if (quick) {
@@ -407,11 +407,13 @@ cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool 
         return CIM_E_NOMEM;
     int64_t objective = plan->arch.schedule.objective;
     if (objective == CIM_HW_OBJECTIVE_THROUGHPUT)
-        g.limit = cim_cc_knapsack_min_max(cx->classes, n, plan->budget, 0.0, g.chosen);
+        g.limit =
+            cim_cc_knapsack_min_max(cx->classes, n, cim_cc_range_budget(plan, r), 0.0, g.chosen);
     if (objective == CIM_HW_OBJECTIVE_THROUGHPUT && !writes) {
         bool fits;
         weigh(cx, r, &g, g.limit, 1.0, 0.0);
-        CIM_TRY(cim_cc_knapsack_min_sum(g.weighted, n, plan->budget, cx->ar, g.chosen, &fits));
+        CIM_TRY(cim_cc_knapsack_min_sum(g.weighted, n, cim_cc_range_budget(plan, r), cx->ar,
+                                        g.chosen, &fits));
         for (uint32_t i = 0; i < n; i++)
             picks[r->first + i] = g.from[i][g.chosen[i]];
         return CIM_OK;

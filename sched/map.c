@@ -86,8 +86,7 @@ static void time_write(const cim_cc_plan *plan, const cim_cc_op *op, const cim_c
 static bool node_parts(cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_mapping *m,
                        int64_t *parts, int64_t *crossbars)
 {
-    const cim_hw_arch *a = &plan->arch;
-    int64_t chip = a->chip.cores * a->core.crossbars;
+    int64_t chip = plan->budget * (plan->units_are_cores ? plan->arch.core.crossbars : 1);
     if (m->piece > chip) {
         snprintf(plan->result.reason, sizeof plan->result.reason,
                  "operator %s: one tile with its %lld weight slices needs %lld crossbars, the chip "
@@ -156,7 +155,9 @@ static void chip_rates(cim_cc_plan *plan)
     const cim_cost_chip *c = &plan->chip;
     const cim_hw_arch *a = &plan->arch;
     plan->units_are_cores = a->schedule.level < CIM_HW_LEVEL_MVM;
-    plan->budget = plan->units_are_cores ? a->chip.cores : a->chip.cores * a->core.crossbars;
+    int64_t cores = plan->overlapped ? a->chip.cores / 2 : a->chip.cores;
+    plan->budget = plan->units_are_cores ? cores : cores * a->core.crossbars;
+    plan->copy_budget = plan->budget;
     plan->hops = mean_hops(a);
     /* Digital operators use the chip's ALU and the cores' ALUs together; a rate that is not given
      * is no bottleneck. */
@@ -176,7 +177,7 @@ static uint32_t list_variants(const cim_cc_plan *plan, const cim_cc_op *op, cim_
 {
     const cim_hw_arch *a = &plan->arch;
     bool remap = a->schedule.remap && a->schedule.level >= CIM_HW_LEVEL_VVM;
-    int64_t chip = a->chip.cores * a->core.crossbars;
+    int64_t chip = plan->budget * (plan->units_are_cores ? a->core.crossbars : 1);
     uint32_t n = 0;
     for (int64_t wanted = 0; n < CIM_CC_MAX_VARIANTS;
          wanted = (out[n - 1].map.row_groups + 1) / 2) {

@@ -10,7 +10,8 @@
 
 bool cim_cc_pipelined(const cim_cc_plan *plan)
 {
-    return plan->arch.schedule.pipeline && plan->arch.schedule.level >= CIM_HW_LEVEL_CG;
+    return plan->arch.schedule.pipeline && plan->arch.schedule.level >= CIM_HW_LEVEL_CG &&
+           !plan->one_by_one;
 }
 
 bool cim_cc_staggered(const cim_cc_plan *plan)

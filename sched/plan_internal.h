@@ -153,10 +153,11 @@ typedef struct cim_cc_segment {
     cim_cc_op_id first_op, end_op; /* operators [first, end) */
     int64_t units_used;
     double reload_ns, write_pj;
-    double latency_ns;  /* one inference through the segment */
-    double interval_ns; /* between inferences in steady state */
-    double bound_ns;    /* lower bound of the latency over all duplications; 0: not computed */
-    double start_ns;    /* of its first inference, reload included before it */
+    double reload_from_ns; /* when its weights begin to be written */
+    double latency_ns;     /* one inference through the segment */
+    double interval_ns;    /* between inferences in steady state */
+    double bound_ns;       /* lower bound of the latency over all duplications; 0: not computed */
+    double start_ns;       /* of its first inference, reload included before it */
 } cim_cc_segment;
 
 typedef struct cim_cc_op_plan {
@@ -180,7 +181,11 @@ struct cim_cc_plan {
     cim_hw_arch arch;
     cim_cost_chip chip;
     bool units_are_cores;
-    int64_t budget;        /* units on the chip */
+    int64_t budget; /* units a segment may take: the chip's, or half of them when the other half
+                              is being written */
+    int64_t copy_budget;   /* units that copies may take: budget, less under a power cap */
+    bool overlapped;       /* a segment is written while the one before it runs */
+    bool one_by_one;       /* operators may not overlap: a power cap */
     double hops;           /* mean hops of one transfer */
     double l0_bits_per_ns; /* traffic between cores and buffer */
     double alu_ops_per_ns; /* digital operators */
@@ -232,8 +237,14 @@ bool cim_cc_staggered(const cim_cc_plan *plan);
  *  @param[out] cx, plan  overwritten; live in `ar` and with what is borrowed here
  *  @return false: infeasible (*status CIM_OK, plan->result.reason filled) or out of memory */
 bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *prepared,
-                 const cim_hw_arch *arch, const cim_cost_chip *chip, cim_arena *ar,
+                 const cim_hw_arch *arch, const cim_cost_chip *chip, cim_arena *ar, bool overlapped,
                  cim_status *status);
+/** Passes segment, power and count of an opened plan. @return false: infeasible or out of memory */
+bool cim_cc_schedule(cim_cc_context *cx, cim_status *status);
+/** The same under the schedule's power cap: fewer copies, then one operator after another. */
+bool cim_cc_schedule_capped(cim_cc_context *cx, cim_status *status);
+/** What the schedule's objective says of a whole plan; smaller is better. */
+double cim_cc_plan_score(const cim_cc_plan *plan);
 /** ceil(a / b) of positive integers. */
 int64_t cim_cc_ceil_div(int64_t a, int64_t b);
 /** Geometry of an operator's matrices on crossbars. @param wanted most row groups per crossbar, 0: as
@@ -254,6 +265,8 @@ typedef struct cim_cc_range {
     double bound_ns;  /* lower bound of the latency over all duplications, 0 when not computed */
 } cim_cc_range;
 
+/** Units that the copies of a range may take together. */
+int64_t cim_cc_range_budget(const cim_cc_plan *plan, const cim_cc_range *range);
 /** Copies for a range under the schedule's objective; picks[first..end) are written.
  *  @param writes  whether copies are programmed once per run (several segments)
  *  @param quick   a cheaper heuristic may be used (only for pipelined objectives) */

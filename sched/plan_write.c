@@ -29,6 +29,7 @@ static void write_segment(const cim_cc_plan *p, const cim_cc_segment *s, bool de
     cim_jw_array_end(w);
     cim_jw_int(w, "units_used", s->units_used);
     cim_jw_double(w, "reload_s", s->reload_ns * 1e-9);
+    cim_jw_double(w, "reload_start_s", s->reload_from_ns * 1e-9);
     cim_jw_double(w, "start_s", s->start_ns * 1e-9);
     cim_jw_double(w, "latency_s", s->latency_ns * 1e-9);
     cim_jw_double(w, "interval_s", s->interval_ns * 1e-9);
@@ -155,6 +156,7 @@ static void write_schedule(const cim_cc_plan *p, cim_jw *w)
     cim_jw_string(w, "level", cim_hw_level_words[s->level]);
     cim_jw_string(w, "objective", cim_hw_objective_words[s->objective]);
     cim_jw_bool(w, "pipeline", cim_cc_pipelined(p));
+    cim_jw_bool(w, "write_overlap", p->overlapped);
     cim_jw_string(w, "unit", p->units_are_cores ? "core" : "crossbar");
     cim_jw_int(w, "budget_units", p->budget);
     cim_jw_object_end(w);

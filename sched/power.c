@@ -150,7 +150,7 @@ static bool collect(const cim_cc_context *cx, draws *d)
     const cim_cc_plan *plan = cx->plan;
     for (uint32_t k = 0; k < plan->n_segments; k++) {
         const cim_cc_segment *s = &plan->segments[k];
-        draw_add(d, plan->graph->n_ops + k, s->start_ns - s->reload_ns, s->start_ns,
+        draw_add(d, plan->graph->n_ops + k, s->reload_from_ns, s->reload_from_ns + s->reload_ns,
                  reload_energy(plan, k));
         size_t first = d->n;
         for (cim_cc_op_id id = s->first_op; id < s->end_op; id++)

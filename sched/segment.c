@@ -120,25 +120,26 @@ static double bound_ns(const cim_cc_plan *plan, const prefix *p, uint32_t a, uin
     double budget = (double)plan->budget,
            reload = (p->bits[b] - p->bits[a]) / plan->chip.offchip_bits_per_ns;
     reload += p->spill[a] / plan->chip.offchip_bits_per_ns;
-    double batch = (double)plan->arch.workload.batch;
+    double batch = (double)plan->arch.workload.batch, run = 0.0;
     bool duplicates = plan->arch.schedule.level >= CIM_HW_LEVEL_CG;
-    if (!duplicates)
-        return reload;
-    if (cim_cc_pipelined(plan)) {
+    if (duplicates && cim_cc_pipelined(plan)) {
         double interval = (p->work[b] - p->work[a]) / budget, path = p->path[b] - p->path[a];
-        return reload + fmax(interval, path * path / budget) + (batch - 1.0) * interval;
+        run = fmax(interval, path * path / budget) + (batch - 1.0) * interval;
+    } else if (duplicates) {
+        double root = p->root_work[b] - p->root_work[a];
+        double digital = p->digital[b] - p->digital[a];
+        run = batch * (root * root / budget + digital);
     }
-    double root = p->root_work[b] - p->root_work[a];
-    double digital = p->digital[b] - p->digital[a];
-    return reload + batch * (root * root / budget + digital);
+    return plan->overlapped ? fmax(reload, run) : reload + run;
 }
 
 /* A segment's cost for the objective: time, or energy that depends on the schedule. */
 static double segment_cost(const cim_cc_plan *plan, const cim_cc_range *r, bool writes,
                            double reload, const uint32_t *picks)
 {
-    double batch = (double)plan->arch.workload.batch;
-    double time = reload + cim_cc_range_run_ns(plan, r);
+    double batch = (double)plan->arch.workload.batch, run = cim_cc_range_run_ns(plan, r);
+    /* overlapped, a segment's own reload stands for that of its neighbour */
+    double time = plan->overlapped && writes ? fmax(reload, run) : reload + run;
     if (plan->arch.schedule.objective == CIM_HW_OBJECTIVE_THROUGHPUT && !writes)
         return batch * r->interval_ns; /* inferences never wait for a reload */
     if (plan->arch.schedule.objective != CIM_HW_OBJECTIVE_ENERGY)
@@ -218,6 +219,18 @@ static void cut_greedy(const cim_cc_plan *plan, cuts *c)
     }
 }
 
+/* Programming no faster than the power cap allows. */
+static void slow_reload(cim_cc_plan *plan, uint32_t segment)
+{
+    double cap = plan->arch.schedule.peak_power_cap_w * 1e3 - plan->chip.leakage_mw;
+    double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
+    if (isnan(cap))
+        return;
+    cim_cc_count_reload(plan, segment, ev);
+    double least = cim_cost_energy(&plan->chip, ev, 0.0, pj) / cap;
+    plan->segments[segment].reload_ns = fmax(plan->segments[segment].reload_ns, least);
+}
+
 /* Turn the chain of cuts into segments, duplicate each for good and place them one after another. */
 static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *picks)
 {
@@ -231,7 +244,7 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *pi
         return CIM_E_NOMEM;
     for (uint32_t b = plan->n_nodes, i = count; b > 0; b = c->from[b])
         plan->segments[--i] = (cim_cc_segment){.first_node = c->from[b], .n_nodes = b - c->from[b]};
-    double now = 0.0, batch = (double)plan->arch.workload.batch;
+    double now = 0.0, reloadable = 0.0, batch = (double)plan->arch.workload.batch;
     bool writes = plan->n_segments > 1;
     for (uint32_t i = 0; i < plan->n_segments; i++) {
         cim_cc_segment *s = &plan->segments[i];
@@ -245,18 +258,22 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *pi
         s->interval_ns = r.interval_ns;
         s->bound_ns = r.bound_ns;
         s->reload_ns = writes ? cim_cc_range_reload_ns(plan, r.first, r.end) : 0.0;
-        now += s->reload_ns;
-        s->start_ns = now;
         for (uint32_t k = r.first; k < r.end; k++) {
             cim_cc_node *n = &plan->nodes[k];
             n->pick = picks[k];
             n->segment = i;
-            n->first_unit = s->units_used;
+            n->first_unit = s->units_used + (plan->overlapped && i % 2 ? plan->budget : 0);
             s->units_used += n->choices[n->pick].weight;
             if (writes)
                 s->write_pj += n->write_pj * (double)n->choice_copies[n->pick];
         }
-        now += s->latency_ns + (batch - 1) * s->interval_ns;
+        if (writes)
+            slow_reload(plan, i);
+        s->reload_from_ns = plan->overlapped && i > 0 ? reloadable : now;
+        s->start_ns = fmax(now, s->reload_from_ns + s->reload_ns);
+        /* the half that the next segment is written to is free when this one starts */
+        reloadable = s->start_ns;
+        now = s->start_ns + s->latency_ns + (batch - 1) * s->interval_ns;
     }
     plan->latency_ns = now;
     plan->interval_ns = plan->n_segments > 1 ? now / batch : plan->segments[0].interval_ns;

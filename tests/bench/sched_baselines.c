@@ -178,7 +178,7 @@ static bool row(const cim_cost_library *lib, const cim_cc_prepared *p, cim_hw_ar
     a->schedule = s;
     for (int k = 1; k <= 2; k++) {
         cim_arena_reset(&ar);
-        others[k] = cim_cc_open(&cx, &plan, p, a, &chip, &ar, &status)
+        others[k] = cim_cc_open(&cx, &plan, p, a, &chip, &ar, false, &status)
                         ? heuristic_latency(&cx, k == 1)
                         : NAN;
     }

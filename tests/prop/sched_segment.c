@@ -169,7 +169,7 @@ static void optimal_cuts_match_all_cuts(void **unused)
         cim_arena_reset(&ar);
         cim_cc_context cx;
         cim_status status = CIM_OK;
-        if (cim_cc_open(&cx, &plan, p, &arch, &chip, &ar, &status) && plan.n_nodes > 1 &&
+        if (cim_cc_open(&cx, &plan, p, &arch, &chip, &ar, false, &status) && plan.n_nodes > 1 &&
             plan.n_nodes <= MAX_OPS) {
             double best = all_cuts(&cx);
             REQUIRE(cim_cc_pass_segment(&cx, &status));
@@ -276,7 +276,7 @@ static void pipelined_copies_against_all_copies(void **unused)
         cim_arena_reset(&ar);
         cim_cc_context cx;
         cim_status status = CIM_OK;
-        if (cim_cc_open(&cx, &plan, p, &arch, &chip, &ar, &status)) {
+        if (cim_cc_open(&cx, &plan, p, &arch, &chip, &ar, false, &status)) {
             double combinations = 1.0;
             int64_t units = 0;
             for (uint32_t i = 0; i < plan.n_nodes; i++) {
