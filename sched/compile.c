@@ -30,7 +30,8 @@ static void price_operators(cim_cc_plan *plan, bool picked)
     for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
         const cim_cc_node *n =
             plan->node_of[i] == UINT32_MAX ? NULL : &plan->nodes[plan->node_of[i]];
-        if (picked && (!n || cim_cc_node_picked(n) == n->variants))
+        if (picked && (!n || cim_cc_node_picked(n) == n->variants) &&
+            isnan(plan->arch.chip.buffer_kib))
             continue;
         cim_cc_count_op(plan, i, ev);
         plan->ops[i].energy_pj = cim_cost_energy(&plan->chip, ev, 0.0, pj);
@@ -86,7 +87,11 @@ bool cim_cc_schedule(cim_cc_context *cx, cim_status *status)
     plan->n_curve = 0;
     if (!cim_cc_pass_segment(cx, status))
         return false;
-    price_operators(plan, true); /* remapped ones count otherwise than their first variant */
+    *status = cim_cc_pass_buffer(cx) ? CIM_OK : CIM_E_NOMEM;
+    if (*status != CIM_OK)
+        return false;
+    price_operators(plan,
+                    true); /* remapped or waiting off-chip, they count otherwise than before */
     *status = cim_cc_pass_power(cx);
     if (*status != CIM_OK)
         return false;

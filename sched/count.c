@@ -63,6 +63,21 @@ static void count_products(const cim_cc_plan *plan, const cim_cc_op *op, const c
         ((row_tiles - 1.0) + (op->has_bias ? 1.0 : 0.0)) * cols * groups * products;
 }
 
+/* Results that have no room in the global buffer go off-chip and come back for every reader. */
+static void count_waiting(const cim_cc_plan *plan, cim_cc_op_id id, double out, double *ev)
+{
+    const cim_cc_op *op = &plan->graph->ops[id];
+    if (plan->ops[id].offchip)
+        ev[CIM_EV_OFFCHIP_BIT] += out;
+    for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
+        cim_cc_op_id from = plan->graph->edges[k].producer;
+        if (from != CIM_CC_INVALID && plan->ops[from].offchip &&
+            plan->ops[from].segment == plan->ops[id].segment)
+            ev[CIM_EV_OFFCHIP_BIT] +=
+                plan->prepared->traffic_out[from] * (double)plan->arch.workload.activation_bits;
+    }
+}
+
 static void count_traffic(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc_node *n,
                           double *ev)
 {
@@ -90,6 +105,7 @@ static void count_traffic(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc
         ev[CIM_EV_NOC_BIT_HOP] += out * plan->hops;
         ev[CIM_EV_L0_READ_BIT] += in;
         ev[CIM_EV_L0_WRITE_BIT] += out;
+        count_waiting(plan, id, out, ev);
     }
 }
 

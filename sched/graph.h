@@ -60,6 +60,8 @@ typedef struct cim_cc_edge {
     int64_t elements;
     bool full;
     int64_t num, den, offset;
+    int64_t
+        span; /* rows read for row r: the last `span` up to f(r) (before clamping); 0: all of them */
 } cim_cc_edge;
 
 typedef struct cim_cc_input {

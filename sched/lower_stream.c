@@ -14,6 +14,7 @@ typedef struct link {
     bool full;  /* the output streams along `to`, but needs all of the input */
     bool point; /* no dimension, but only input slices up to `offset` are needed */
     int64_t num, den, offset;
+    int64_t span; /* slices read, up to the last needed one; 0: all up to it */
 } link;
 
 typedef struct flow {
@@ -28,7 +29,7 @@ static const link NO_LINK = {.to = -1, .full = true, .num = 1, .den = 1};
 
 static link one_to_one(int to)
 {
-    return (link){.to = to, .num = 1, .den = 1};
+    return (link){.to = to, .num = 1, .den = 1, .span = 1};
 }
 
 static link ratio(int to, int64_t num, int64_t den)
@@ -90,6 +91,7 @@ static link link_window(const flow *f, int dim)
     } else {
         l.num = w.stride[i];
         l.offset = (w.kernel[i] - 1) * w.dilation[i] + 1 - w.pad_begin[i] - w.stride[i];
+        l.span = (w.kernel[i] - 1) * w.dilation[i] + 1;
     }
     return l;
 }
@@ -264,6 +266,7 @@ static link link_pad(const flow *f, int dim)
     /* reflected rows at the top come from as many rows below */
     bool constant = !strcmp(cim_cc_attr_text(f->x, "mode", "constant"), "constant");
     l.offset = constant || begin[dim] < 0 ? -begin[dim] : begin[dim];
+    l.span = constant ? 1 : 0;
     return l;
 }
 
@@ -475,6 +478,7 @@ static void set_edge(const flow *f, const cim_cc_arrival *a, cim_cc_edge *e)
     *e = (cim_cc_edge){.full = true, .num = 1, .den = 1};
     if (rows == 1 && f->from.offset == 0) { /* one slice is all of it */
         e->full = false;
+        e->span = 1;
         return;
     }
     bool follows = k.point || (!k.full && k.to >= 0 && k.to == a->axis);
@@ -483,6 +487,7 @@ static void set_edge(const flow *f, const cim_cc_arrival *a, cim_cc_edge *e)
     e->full = false;
     e->num = k.num;
     e->den = k.den;
+    e->span = k.span;
     e->offset = k.offset + f->from.offset;
 }
 

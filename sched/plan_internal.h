@@ -154,10 +154,12 @@ typedef struct cim_cc_segment {
     int64_t units_used;
     double reload_ns, write_pj;
     double reload_from_ns; /* when its weights begin to be written */
-    double latency_ns;     /* one inference through the segment */
-    double interval_ns;    /* between inferences in steady state */
-    double bound_ns;       /* lower bound of the latency over all duplications; 0: not computed */
-    double start_ns;       /* of its first inference, reload included before it */
+    double
+        offchip_bits;   /* results without room in the global buffer, out and back, per inference */
+    double latency_ns;  /* one inference through the segment */
+    double interval_ns; /* between inferences in steady state */
+    double bound_ns;    /* lower bound of the latency over all duplications; 0: not computed */
+    double start_ns;    /* of its first inference, reload included before it */
 } cim_cc_segment;
 
 typedef struct cim_cc_op_plan {
@@ -292,6 +294,9 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
 void cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks, bool record);
 /** Pass segment: fills segments, picks, operator times. */
 bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
+/** Pass buffer: windows of results in the global buffer; what has no room waits off-chip.
+ *  @return false: out of memory */
+bool cim_cc_pass_buffer(cim_cc_context *cx);
 /** Dynamic events of one operator and inference, weights' programming not included. */
 void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double events[CIM_COST_N_EVENTS]);
 /** Events before a segment of several: programming its weights and bringing them in, and what

@@ -34,6 +34,7 @@ static void write_segment(const cim_cc_plan *p, const cim_cc_segment *s, bool de
     cim_jw_double(w, "latency_s", s->latency_ns * 1e-9);
     cim_jw_double(w, "interval_s", s->interval_ns * 1e-9);
     cim_jw_double(w, "write_energy_j", s->write_pj * 1e-12);
+    cim_jw_double(w, "offchip_bits", s->offchip_bits);
     if (s->bound_ns > 0.0) /* how far any duplication could still go */
         cim_jw_double(w, "latency_lower_bound_s", s->bound_ns * 1e-9);
     if (detail) {
@@ -113,6 +114,7 @@ static void write_stream(const cim_cc_plan *p, const cim_cc_op *op, cim_jw *w)
         cim_jw_int(w, "num", e->num);
         cim_jw_int(w, "den", e->den);
         cim_jw_int(w, "offset", e->offset);
+        cim_jw_int(w, "span", e->span);
         cim_jw_object_end(w);
     }
     cim_jw_array_end(w);
@@ -144,6 +146,8 @@ static void write_operator(const cim_cc_plan *p, cim_cc_op_id id, bool detail, c
     cim_jw_double(w, "end_s", o->end_ns * 1e-9);
     cim_jw_double(w, "energy_j", o->energy_pj * 1e-12);
     cim_jw_string(w, "limited_by", cim_cc_limit_words[o->limit]);
+    cim_jw_int(w, "buffered_rows", o->window_rows);
+    cim_jw_bool(w, "offchip", o->offchip);
     if (detail)
         write_stream(p, op, w);
     cim_jw_object_end(w);

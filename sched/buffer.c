@@ -1,0 +1,214 @@
+/* Pass buffer: what a segment's operators keep in the global buffer, and what has no room there.
+ *
+ * A result is kept by rows: from when work on a row begins until its last reader is done with it. In a
+ * pipeline that is a window that moves along; one operator after another it is all of it. When the
+ * windows of a segment exceed the buffer, results wait off-chip instead, those first that take most
+ * room for what they move: written once, read by every reader, over the off-chip link, whose total
+ * bounds latency and interval from below. sched/README.md, "Global buffer". */
+#include "sched/plan_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A result that may be kept in the buffer. */
+typedef struct kept {
+    cim_cc_op_id id;
+    double bits;              /* of its window */
+    double traffic_bits;      /* written and read over the off-chip link otherwise */
+    cim_cc_op_id first, last; /* sequential: operators while which it is kept */
+    bool offchip;
+} kept;
+
+/* The first step of a reader that is not done at a time, by a pointer that only moves on. */
+typedef struct reader {
+    const double *done;
+    const uint32_t *need;
+    uint32_t steps, at;
+    int64_t span;
+    bool all;
+} reader;
+
+enum { MOST_READERS = 16 };
+
+static uint32_t find_readers(const cim_cc_context *cx, const cim_cc_range *r, cim_cc_op_id id,
+                             reader *out, cim_cc_op_id *last)
+{
+    const cim_cc_graph *g = cx->plan->graph;
+    uint32_t n = 0;
+    *last = id;
+    cim_cc_op_id end = cx->plan->prepared->last_reader[id] + 1;
+    for (cim_cc_op_id to = id + 1; to < end && to < r->end_op; to++)
+        for (uint32_t k = g->ops[to].first_edge; k < g->ops[to].first_edge + g->ops[to].n_edges;
+             k++) {
+            if (g->edges[k].producer != id)
+                continue;
+            *last = to;
+            if (n == MOST_READERS)
+                return UINT32_MAX;
+            out[n++] = (reader){.done = cx->finish + cx->flow->stream[to].offset,
+                                .need = cx->flow->need[k],
+                                .steps = cx->flow->stream[to].steps,
+                                .span = g->edges[k].span,
+                                .all = g->edges[k].full || g->edges[k].span == 0};
+        }
+    return n;
+}
+
+/* Steps of an operator that are kept at a time, at most. */
+static int64_t window_steps(const cim_cc_context *cx, cim_cc_op_id id, reader *readers, uint32_t n)
+{
+    uint32_t offset = cx->flow->stream[id].offset, steps = cx->flow->stream[id].steps;
+    const cim_cc_op *op = &cx->plan->graph->ops[id];
+    int64_t chunk = cim_cc_ceil_div(op->images > 1 ? op->images : op->rows, steps), most = 1;
+    for (uint32_t s = 0; s < steps; s++) {
+        double now = cx->begin[offset + s];
+        int64_t oldest = (int64_t)s + 1;
+        for (uint32_t i = 0; i < n; i++) {
+            reader *r = &readers[i];
+            while (r->at < r->steps && r->done[r->at] <= now)
+                r->at++;
+            int64_t low = r->at == r->steps ? oldest
+                          : r->all          ? 1
+                                   : (int64_t)r->need[r->at] - cim_cc_ceil_div(r->span - 1, chunk);
+            if (low < oldest)
+                oldest = low < 1 ? 1 : low;
+        }
+        if ((int64_t)s + 2 - oldest > most)
+            most = (int64_t)s + 2 - oldest;
+    }
+    return most < steps ? most : steps;
+}
+
+static double bits_of(const cim_cc_plan *plan, double elements)
+{
+    return elements * (double)plan->arch.workload.activation_bits;
+}
+
+/* What is kept of an operator's result while the segment runs. @return false: nothing */
+static bool describe(const cim_cc_context *cx, const cim_cc_range *r, cim_cc_op_id id, kept *out)
+{
+    cim_cc_plan *plan = cx->plan;
+    const cim_cc_op *op = &plan->graph->ops[id];
+    reader readers[MOST_READERS];
+    double all = plan->prepared->traffic_out[id];
+    *out = (kept){.id = id, .first = id};
+    uint32_t n = find_readers(cx, r, id, readers, &out->last);
+    if (n == 0 || !(all > 0.0))
+        return false; /* read in later segments only, fused with its reader, or not at all */
+    uint32_t steps = cx->flow->stream[id].steps;
+    int64_t window = steps;
+    bool whole = plan->node_of[id] != UINT32_MAX && plan->nodes[plan->node_of[id]].n_parts > 1;
+    if (cim_cc_pipelined(plan) && n != UINT32_MAX && !whole)
+        window = window_steps(cx, id, readers, n);
+    plan->ops[id].window_rows = op->rows * op->images * window / steps;
+    if (plan->ops[id].window_rows < 1)
+        plan->ops[id].window_rows = 1;
+    out->bits = bits_of(plan, all * (double)window / steps);
+    out->traffic_bits = bits_of(plan, all * (1.0 + (n == UINT32_MAX ? MOST_READERS : n)));
+    return true;
+}
+
+static bool overlap(const cim_cc_plan *plan, const kept *a, cim_cc_op_id at)
+{
+    return cim_cc_pipelined(plan) || (a->first <= at && at <= a->last);
+}
+
+/* Room taken when operator `at` runs. */
+static double room_at(const cim_cc_plan *plan, const kept *list, uint32_t n, cim_cc_op_id at)
+{
+    double sum = 0.0;
+    for (uint32_t i = 0; i < n; i++)
+        if (!list[i].offchip && overlap(plan, &list[i], at))
+            sum += list[i].bits;
+    return sum;
+}
+
+/* Move results off-chip until what is kept at an operator fits. @return off-chip traffic added */
+static double evict(cim_cc_plan *plan, kept *list, uint32_t n, cim_cc_op_id at, double capacity)
+{
+    double moved = 0.0, room = room_at(plan, list, n, at);
+    while (room > capacity) {
+        kept *worst = NULL;
+        for (uint32_t i = 0; i < n; i++)
+            if (!list[i].offchip && overlap(plan, &list[i], at) &&
+                (!worst || list[i].bits * worst->traffic_bits > worst->bits * list[i].traffic_bits))
+                worst = &list[i];
+        if (!worst)
+            return moved;
+        worst->offchip = true;
+        plan->ops[worst->id].offchip = true;
+        plan->ops[worst->id].window_rows =
+            plan->graph->ops[worst->id].rows * plan->graph->ops[worst->id].images;
+        room -= worst->bits;
+        moved += worst->traffic_bits;
+    }
+    return moved;
+}
+
+static bool buffer_segment(cim_cc_context *cx, cim_cc_segment *s)
+{
+    cim_cc_plan *plan = cx->plan;
+    cim_cc_range r = {.first = s->first_node,
+                      .end = s->first_node + s->n_nodes,
+                      .first_op = s->first_op,
+                      .end_op = s->end_op};
+    cim_arena_mark mark = cim_arena_save(cx->ar);
+    kept *list = cim_arena_take(cx->ar, (size_t)(s->end_op - s->first_op) + 1, sizeof *list);
+    if (!list)
+        return false;
+    uint32_t n = 0;
+    for (cim_cc_op_id id = s->first_op; id < s->end_op; id++)
+        n += describe(cx, &r, id, &list[n]);
+    double capacity = plan->arch.chip.buffer_kib * 8192.0, moved = 0.0;
+    if (cim_cc_pipelined(plan))
+        moved = evict(plan, list, n, s->first_op, capacity);
+    else
+        for (uint32_t i = 0; i < n; i++)
+            moved += evict(plan, list, n, list[i].first, capacity);
+    s->offchip_bits = moved;
+    cim_arena_rewind(cx->ar, mark);
+    return true;
+}
+
+/* The off-chip link serves the segment's waiting results beside its compute. */
+static void bound_by_link(cim_cc_plan *plan)
+{
+    double shift = 0.0, batch = (double)plan->arch.workload.batch;
+    for (uint32_t i = 0; i < plan->n_segments; i++) {
+        cim_cc_segment *s = &plan->segments[i];
+        double link = s->offchip_bits / plan->chip.offchip_bits_per_ns;
+        double before = s->latency_ns + (batch - 1.0) * s->interval_ns;
+        s->start_ns += shift;
+        s->reload_from_ns += shift;
+        for (cim_cc_op_id id = s->first_op; shift > 0.0 && id < s->end_op; id++) {
+            plan->ops[id].start_ns += shift;
+            plan->ops[id].end_ns += shift;
+        }
+        s->latency_ns = fmax(s->latency_ns, link);
+        s->interval_ns = fmax(s->interval_ns, link);
+        shift += s->latency_ns + (batch - 1.0) * s->interval_ns - before;
+    }
+    plan->latency_ns += shift;
+    plan->interval_ns =
+        plan->n_segments > 1 ? plan->latency_ns / batch : plan->segments[0].interval_ns;
+}
+
+bool cim_cc_pass_buffer(cim_cc_context *cx)
+{
+    cim_cc_plan *plan = cx->plan;
+    for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
+        plan->ops[i].offchip = false;
+        plan->ops[i].window_rows = plan->graph->ops[i].rows * plan->graph->ops[i].images;
+    }
+    if (isnan(plan->arch.chip.buffer_kib))
+        return true; /* unlimited */
+    double moved = 0.0;
+    for (uint32_t i = 0; i < plan->n_segments; i++) {
+        if (!buffer_segment(cx, &plan->segments[i]))
+            return false;
+        moved += plan->segments[i].offchip_bits;
+    }
+    if (moved > 0.0)
+        bound_by_link(plan);
+    return true;
+}
