@@ -107,10 +107,12 @@ static void demand_add(demand *d, double products, double weight)
 static double demand_ns(const demand *d, const cim_cc_node *n, uint32_t choice)
 {
     const cim_cc_variant *v = cim_cc_node_variant(n, choice);
-    double sum = 0.0, per_copy = 1.0 / (double)n->choice_copies[choice];
-    for (uint32_t i = 0; i < d->n; i++) /* a hair less than exact where the division rounds up */
-        sum += d->runs[i].weight *
-               (ceil(d->runs[i].products * per_copy * (1.0 - 1e-14)) * v->unit_ns + v->fill_ns);
+    double sum = 0.0, per_copy = (1.0 - 1e-14) / (double)n->choice_copies[choice];
+    for (uint32_t i = 0; i < d->n; i++) { /* a hair less than exact where the division rounds up */
+        double rounds = d->runs[i].products * per_copy, whole = (double)(int64_t)rounds;
+        whole += whole < rounds ? 1.0 : 0.0;
+        sum += d->runs[i].weight * (whole * v->unit_ns + v->fill_ns);
+    }
     return sum;
 }
 

@@ -12,7 +12,9 @@
 #ifndef CIM_SCHED_QUEUE_H
 #define CIM_SCHED_QUEUE_H
 
+#include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 /** A step of the staircase: what an anchor with remainder b says; b falls and value rises. */
 typedef struct cim_cc_stair {
@@ -28,11 +30,63 @@ typedef struct cim_cc_queue {
     uint32_t head, end;
 } cim_cc_queue;
 
+/* ceil() of a number below 2^53 that is not negative, without a call. */
+static inline double cim_cc_round_up(double x)
+{
+    double below = (double)(int64_t)x;
+    return below < x ? below + 1.0 : below;
+}
+
 /** @param stairs  room for as many steps as there will be anchors; borrowed */
-void cim_cc_queue_start(cim_cc_queue *q, double copies, double unit_ns, cim_cc_stair *stairs);
+static inline void cim_cc_queue_start(cim_cc_queue *q, double copies, double unit_ns,
+                                      cim_cc_stair *stairs)
+{
+    *q = (cim_cc_queue){.copies = copies, .unit_ns = unit_ns, .best = -INFINITY, .stairs = stairs};
+}
+
+/** Add a step to the staircase unless another says as much. */
+void cim_cc_queue_insert(cim_cc_queue *q, double b, double value, uint32_t tag);
+
 /** Products from `product` (counted from 0) on are not ready before `ready_ns`. Both ascend. */
-void cim_cc_queue_ready(cim_cc_queue *q, double product, double ready_ns, uint32_t tag);
+static inline void cim_cc_queue_ready(cim_cc_queue *q, double product, double ready_ns,
+                                      uint32_t tag)
+{
+    double rounds = product / q->copies;
+    if (ready_ns - (rounds - 1.0) * q->unit_ns <= q->best)
+        return; /* not even a round more makes up for it */
+    double a = cim_cc_round_up(rounds), b = a * q->copies - product;
+    double value = ready_ns - a * q->unit_ns;
+    if (value > q->best) {
+        q->best = value;
+        q->best_tag = tag;
+        while (q->head < q->end && q->stairs[q->head].value + q->unit_ns <= q->best)
+            q->head++;
+    }
+    if (value + q->unit_ns <= q->best)
+        return;
+    cim_cc_queue_insert(q, b, value, tag);
+}
+
 /** When the first `products` are all done. @param[out] tag  of the anchor that decides, may be NULL */
-double cim_cc_queue_done(const cim_cc_queue *q, double products, uint32_t *tag);
+static inline double cim_cc_queue_done(const cim_cc_queue *q, double products, uint32_t *tag)
+{
+    double a = cim_cc_round_up(products / q->copies), b = a * q->copies - products;
+    double best = q->best;
+    uint32_t who = q->best_tag, low = q->head, high = q->end;
+    while (low < high) { /* the last step with a larger remainder */
+        uint32_t mid = low + (high - low) / 2;
+        if (q->stairs[mid].b > b)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low > q->head && q->stairs[low - 1].value + q->unit_ns > best) {
+        best = q->stairs[low - 1].value + q->unit_ns;
+        who = q->stairs[low - 1].tag;
+    }
+    if (tag)
+        *tag = who;
+    return best + a * q->unit_ns;
+}
 
 #endif
