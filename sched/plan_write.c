@@ -89,6 +89,16 @@ static void write_node(const cim_cc_plan *p, const cim_cc_node *n, bool detail, 
     cim_jw_int(w, "units_used", n->choices[n->pick].weight);
     cim_jw_int(w, "row_tiles", v->map.row_tiles);
     cim_jw_int(w, "row_groups", v->map.row_groups);
+    if (v != n->variants) {
+        const cim_cc_variant *plain = n->variants;
+        cim_jw_object(w, "remapped");
+        cim_jw_int(w, "row_groups_before", plain->map.row_groups);
+        cim_jw_int(w, "crossbars_before", plain->map.crossbars);
+        cim_jw_double(w, "additions", v->adds);
+        cim_jw_double(w, "additions_before", plain->adds);
+        cim_jw_double(w, "product_before_s", plain->unit_ns * 1e-9);
+        cim_jw_object_end(w);
+    }
     cim_jw_int(w, "copies", n->choice_copies[n->pick]);
     if (n->n_parts > 1)
         write_parts(n, w);
@@ -166,6 +176,34 @@ static void write_schedule(const cim_cc_plan *p, cim_jw *w)
     cim_jw_object_end(w);
 }
 
+/* How far the schedule's objective could still go over all duplications of the same mapping: known for
+ * one segment and one inference. Energy and its product with time follow from the latency's bound,
+ * because dynamic energy does not depend on copies. */
+static void write_bound(const cim_cc_plan *p, cim_jw *w)
+{
+    static const cim_cc_metric metric[] = {CIM_M_LATENCY_S, CIM_M_THROUGHPUT_IPS, CIM_M_ENERGY_J,
+                                           CIM_M_EDP_JS};
+    int64_t objective = p->arch.schedule.objective;
+    double value = p->result.metrics[metric[objective]], bound = value;
+    double latency = p->segments[0].bound_ns;
+    if (p->n_segments > 1 || p->arch.workload.batch > 1)
+        return;
+    if (cim_cc_pipelined(p) && objective != CIM_HW_OBJECTIVE_THROUGHPUT) {
+        if (!(latency > 0.0))
+            return;
+        double pj = p->energy_total_pj - p->chip.leakage_mw * (p->latency_ns - latency);
+        bound = objective == CIM_HW_OBJECTIVE_LATENCY  ? latency * 1e-9
+                : objective == CIM_HW_OBJECTIVE_ENERGY ? pj * 1e-12
+                                                       : pj * 1e-12 * latency * 1e-9;
+    }
+    cim_jw_object(w, "objective_bound");
+    cim_jw_string(w, "metric", cim_cc_metric_names[metric[objective]]);
+    cim_jw_double(w, "value", value);
+    cim_jw_double(w, "bound", bound);
+    cim_jw_double(w, "gap", fabs(value - bound) / bound);
+    cim_jw_object_end(w);
+}
+
 /* Power over time: from time_s[i] on the chip draws power_w[i]. */
 static void write_curve(const cim_cc_plan *p, cim_jw *w)
 {
@@ -201,6 +239,8 @@ void cim_cc_plan_write_json(const cim_cc_plan *p, bool detail, cim_jw *w, const 
     write_breakdown(p->chip.area_um2, 1e-6, w, "area_breakdown_mm2");
     write_breakdown(p->peak_mw, 1e-3, w, "peak_power_breakdown_w");
     cim_jw_double(w, "peak_power_at_s", p->peak_at_ns * 1e-9);
+    if (ok)
+        write_bound(p, w);
     if (detail && ok)
         write_curve(p, w);
     cim_jw_array(w, "segments");
@@ -265,6 +305,28 @@ static void text_operators(const cim_cc_plan *p, cim_text *out)
     }
 }
 
+/* Where rows were remapped (level vvm), what it costs and what it brings. */
+static void text_remapped(const cim_cc_plan *p, cim_text *out)
+{
+    bool first = true;
+    for (uint32_t i = 0; i < p->n_nodes; i++) {
+        const cim_cc_node *n = &p->nodes[i];
+        const cim_cc_variant *v = cim_cc_node_picked(n), *plain = n->variants;
+        if (v == plain)
+            continue;
+        if (first)
+            cim_text_add(out,
+                         "\nremapped rows: row groups per product, crossbars per copy, additions "
+                         "per product, product\n");
+        first = false;
+        cim_text_addf(
+            out, "  %-32.32s %3lld -> %-3lld %6lld -> %-6lld %8.0f -> %-8.0f %.4g -> %.4g ns\n",
+            p->graph->ops[n->op].name, (long long)plain->map.row_groups,
+            (long long)v->map.row_groups, (long long)plain->map.crossbars,
+            (long long)v->map.crossbars, plain->adds, v->adds, plain->unit_ns, v->unit_ns);
+    }
+}
+
 static void text_shares(const double *values, double total, double scale, const char *unit,
                         const char *title, cim_text *out)
 {
@@ -307,6 +369,7 @@ void cim_cc_plan_write_text(const cim_cc_plan *p, bool detail, cim_text *out)
                           i ? "" : "\n", i, s->first_op, s->end_op - 1, (long long)s->units_used,
                           (long long)p->budget, reload, latency);
         }
+    text_remapped(p, out);
     cim_text_add(out, "\n");
     for (int i = 0; i < CIM_CC_N_METRICS; i++) {
         const char *unit = cim_cc_metric_units[i];
