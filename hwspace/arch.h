@@ -123,6 +123,7 @@ typedef struct cim_hw_schedule {
     int64_t stagger;         /* bool */
     int64_t remap;           /* bool */
     int64_t write_overlap;   /* bool */
+    int64_t effort;          /* times the search for copies of pipelines is prolonged */
     int64_t placement;       /* cim_hw_placement */
     double peak_power_cap_w; /* NAN: none */
 } cim_hw_schedule;

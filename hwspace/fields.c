@@ -143,6 +143,8 @@ const cim_hw_field cim_hw_fields[] = {
     FLAG("schedule.write_overlap", schedule.write_overlap, 0, 0,
          "SRAM: a segment's weights may be written to one half of the chip while the other "
          "computes"),
+    INTEGER("schedule.effort", schedule.effort, 1, 1000, 1, "",
+            "how long copies of a pipeline are searched for: times the work of a search's point"),
     WORDS("schedule.placement", schedule.placement, placement_words, CIM_HW_PLACEMENT_ROW_MAJOR,
           NOT_YET(CIM_HW_PLACEMENT_SNAKE), "order in which operators take cores"),
     {.path = "schedule.peak_power_cap_w",

@@ -19,8 +19,8 @@
 /* Work is bounded in timed steps, so that small networks are searched harder and large ones keep the
  * search's pace. ROUNDS_BOUND only tightens the bound of a plan that someone looks at: the copies
  * are the same as in a search. */
-enum { LEAST_ROUNDS = 4, MOST_ROUNDS = 40, ROUND_STEPS = 12000, ROUNDS_BOUND = 60 };
-enum { MOST_TRIALS = 200, TRIAL_STEPS = 20000 };
+enum { LEAST_ROUNDS = 1, MOST_ROUNDS = 40, ROUND_STEPS = 8000, ROUNDS_BOUND = 60 };
+enum { LEAST_TRIALS = 1, MOST_TRIALS = 200, TRIAL_STEPS = 12000 };
 /* Every operator keeps a little weight so that units no path asks for are still used. */
 static const double least_share = 0.01;
 
@@ -36,9 +36,10 @@ typedef struct demand {
 } demand;
 
 typedef struct game {
-    demand *average; /* average path, per node of the range */
-    double *path;    /* products on the critical path of the last timing */
-    double constant, path_constant;
+    demand *average;   /* average path, per node of the range */
+    double *path;      /* products on the critical path of the last timing */
+    double *best_path; /* of the best copies */
+    double constant, path_constant, best_constant;
     double slowest; /* weight of the interval: batch - 1 */
     double limit;   /* no stage may be slower */
     cim_cc_class *weighted;
@@ -56,6 +57,7 @@ static bool game_alloc(game *g, const cim_cc_context *cx, const cim_cc_range *r)
         choices += cx->plan->nodes[i].n_choices;
     g->average = cim_arena_take(cx->ar, n, sizeof *g->average);
     g->path = cim_arena_alloc(cx->ar, n, sizeof *g->path);
+    g->best_path = cim_arena_alloc(cx->ar, n, sizeof *g->best_path);
     g->weighted = cim_arena_take(cx->ar, n, sizeof *g->weighted);
     g->room = cim_arena_take(cx->ar, n, sizeof *g->room);
     g->from = cim_arena_take(cx->ar, n, sizeof *g->from);
@@ -64,8 +66,8 @@ static bool game_alloc(game *g, const cim_cc_context *cx, const cim_cc_range *r)
     uint32_t *from = cim_arena_take(cx->ar, choices, sizeof *from);
     g->best = g->limit = INFINITY;
     g->slowest = (double)(cx->plan->arch.workload.batch - 1);
-    if (!g->average || !g->path || !g->weighted || !g->room || !g->from || !g->chosen || !room ||
-        !from)
+    if (!g->average || !g->path || !g->best_path || !g->weighted || !g->room || !g->from ||
+        !g->chosen || !room || !from)
         return false;
     for (uint32_t i = 0; i < n; i++) {
         g->average[i].n = 0;
@@ -170,16 +172,16 @@ static cim_status answer(cim_cc_context *cx, cim_cc_range *r, game *g, double li
     if (picks && score < g->best) {
         g->best = score;
         memcpy(picks + r->first, first, n * sizeof *picks);
+        cim_cc_critical_path(cx, r, cx->trial, g->best_path, &g->best_constant);
     }
     return CIM_OK;
 }
 
-/* Move the average a step towards the critical path of the copies timed last. With a batch, the
- * slowest stage counts once more per further inference. */
+/* Move the average a step towards a critical path. With a batch, the slowest stage counts once more
+ * per further inference. */
 static void learn(const cim_cc_context *cx, const cim_cc_range *r, game *g, const uint32_t *picks,
-                  double step)
+                  const double *path, double constant, double step)
 {
-    cim_cc_critical_path(cx, r, picks, g->path, &g->path_constant);
     uint32_t n = r->end - r->first, slowest = 0;
     double longest = -1.0;
     for (uint32_t i = 0; i < n && g->slowest > 0.0; i++) {
@@ -193,14 +195,14 @@ static void learn(const cim_cc_context *cx, const cim_cc_range *r, game *g, cons
     }
     for (uint32_t i = 0; i < n; i++) {
         demand_fade(&g->average[i], step);
-        demand_add(&g->average[i], g->path[i], step);
+        demand_add(&g->average[i], path[i], step);
     }
     if (longest > 0.0) {
         uint32_t xb = cx->plan->nodes[r->first + slowest].xb;
         demand_add(&g->average[slowest], (double)cx->plan->prepared->breaks[xb]->n,
                    g->slowest * step);
     }
-    g->constant += step * (g->path_constant - g->constant);
+    g->constant += step * (constant - g->constant);
 }
 
 /* Lower bound of the latency over all duplications from the average path. */
@@ -222,7 +224,7 @@ static cim_status bound_of(cim_cc_context *cx, const cim_cc_range *r, game *g, d
 static cim_status start(cim_cc_context *cx, cim_cc_range *r, game *g, double bottleneck,
                         double ns_per_write_pj, bool writes, bool quick, uint32_t *picks)
 {
-    static const double limits[] = {1.12, 1.0, 1.5, INFINITY};
+    static const double limits[] = {1.12, 1.0}; /* others seldom win: tests/bench/effort.py */
     for (uint32_t i = r->first; i < r->end; i++) {
         const cim_cc_node *node = &cx->plan->nodes[i];
         double n = (double)cx->plan->prepared->breaks[node->xb]->n;
@@ -241,8 +243,8 @@ static int times_affordable(const cim_cc_context *cx, const cim_cc_range *r, int
     int64_t once = 1;
     for (cim_cc_op_id id = r->first_op; id < r->end_op; id++)
         once += cx->flow->stream[id].steps;
-    int64_t times = steps / once;
-    return times < least ? least : times > most ? most : (int)times;
+    int64_t effort = cx->plan->arch.schedule.effort, times = (int64_t)steps * effort / once;
+    return times < least ? least : times > most * effort ? most * (int)effort : (int)times;
 }
 
 /* ---- polish: exchange units between two operators ------------------------------------------------ */
@@ -344,9 +346,8 @@ static cim_status polish(cim_cc_context *cx, cim_cc_range *r, game *g, bool writ
     int64_t spare = cim_cc_range_budget(plan, r);
     for (uint32_t i = r->first; i < r->end; i++)
         spare -= weight_of(plan, i, picks[i]);
-    int trials = times_affordable(cx, r, TRIAL_STEPS, 1, MOST_TRIALS);
-    cim_cc_range_time(cx, r, picks, false);
-    cim_cc_critical_path(cx, r, picks, g->path, &g->path_constant);
+    int trials = times_affordable(cx, r, TRIAL_STEPS, LEAST_TRIALS, MOST_TRIALS);
+    memcpy(g->path, g->best_path, n * sizeof *g->path);
     exchange x = {0};
     while (trials-- > 0 && find_exchange(cx, r, g, picks, spare, tried, &x)) {
         tried[x.up - r->first] = 1;
@@ -382,9 +383,8 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
         return CIM_OK;
     }
     /* the average starts from the best start's path */
-    cim_cc_range_time(cx, r, picks, false);
     g->constant = 0.0;
-    learn(cx, r, g, picks, 1.0);
+    learn(cx, r, g, picks, g->best_path, g->best_constant, 1.0);
     /* with a batch, paths bound the run, not the latency */
     bool bounding = cx->want_bound && !writes && g->slowest <= 0.0;
     int counted = times_affordable(cx, r, ROUND_STEPS, LEAST_ROUNDS, MOST_ROUNDS);
@@ -394,7 +394,8 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
         if (bounding)
             CIM_TRY(bound_of(cx, r, g, &r->bound_ns));
         CIM_TRY(answer(cx, r, g, INFINITY, ns_per_write_pj, writes, k <= counted ? picks : NULL));
-        learn(cx, r, g, cx->trial, 2.0 / (k + 2.0));
+        cim_cc_critical_path(cx, r, cx->trial, g->path, &g->path_constant);
+        learn(cx, r, g, cx->trial, g->path, g->path_constant, 2.0 / (k + 2.0));
     }
     return polish(cx, r, g, writes, picks);
 }

@@ -110,6 +110,7 @@ static void arch_by_hand(cim_rng *rng, cim_hw_arch *a)
     a->workload.activation_bits = 4;
     a->workload.batch = 1;
     a->schedule.level = cim_rng_below(rng, 2) ? CIM_HW_LEVEL_CG : CIM_HW_LEVEL_MVM;
+    a->schedule.effort = 1;
     a->schedule.peak_power_cap_w = NAN;
 }
 
