@@ -369,6 +369,40 @@ static cim_status polish(cim_cc_context *cx, cim_cc_range *r, game *g, bool writ
     return CIM_OK;
 }
 
+/* ---- all copies of a small network ---------------------------------------------------------------- */
+
+/* Every combination from node `at` on, heavier ones later. */
+static void try_all(cim_cc_context *cx, cim_cc_range *r, game *g, bool writes, uint32_t at,
+                    int64_t spare, uint32_t *picks)
+{
+    const cim_cc_node *n = &cx->plan->nodes[at];
+    if (at == r->end) {
+        cim_cc_range_time(cx, r, cx->trial, false);
+        double score = cim_cc_range_score(cx->plan, r, writes, cx->trial);
+        if (score < g->best) {
+            g->best = score;
+            memcpy(picks + r->first, cx->trial + r->first, (r->end - r->first) * sizeof *picks);
+        }
+        return;
+    }
+    for (uint32_t j = 0; j < n->n_choices && n->choices[j].weight <= spare; j++) {
+        if (n->choices[j].cost > g->limit)
+            continue;
+        cx->trial[at] = j;
+        try_all(cx, r, g, writes, at + 1, spare - n->choices[j].weight, picks);
+    }
+}
+
+/* Whether all combinations can be timed within the work that larger networks are given. */
+static bool few_combinations(const cim_cc_context *cx, const cim_cc_range *r)
+{
+    enum { ALL_STEPS = 200000 };
+    double combinations = 1.0;
+    for (uint32_t i = r->first; i < r->end; i++)
+        combinations *= cx->plan->nodes[i].n_choices;
+    return combinations <= times_affordable(cx, r, ALL_STEPS, 0, ALL_STEPS);
+}
+
 static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double ns_per_write_pj,
                        bool quick, game *g, uint32_t *picks)
 {
@@ -397,7 +431,10 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
         cim_cc_critical_path(cx, r, cx->trial, g->path, &g->path_constant);
         learn(cx, r, g, cx->trial, g->path, g->path_constant, 2.0 / (k + 2.0));
     }
-    return polish(cx, r, g, writes, picks);
+    CIM_TRY(polish(cx, r, g, writes, picks));
+    if (few_combinations(cx, r))
+        try_all(cx, r, g, writes, r->first, cim_cc_range_budget(cx->plan, r), picks);
+    return CIM_OK;
 }
 
 cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool writes, bool quick,
