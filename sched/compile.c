@@ -68,7 +68,12 @@ bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p
     plan->overlapped = overlapped;
     plan->ops = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->ops);
     plan->digital_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->digital_ns);
-    *status = plan->ops && plan->digital_ns ? CIM_OK : CIM_E_NOMEM;
+    plan->alu_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->alu_ns);
+    plan->bus_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->bus_ns);
+    plan->link_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->link_ns);
+    *status = plan->ops && plan->digital_ns && plan->alu_ns && plan->bus_ns && plan->link_ns
+                  ? CIM_OK
+                  : CIM_E_NOMEM;
     if (*status != CIM_OK || !cim_cc_pass_map(cx, status))
         return false;
     *status = scratch_alloc(cx);

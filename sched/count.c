@@ -110,17 +110,18 @@ static void count_traffic(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc
 }
 
 /* What enters and leaves the network crosses the chip's border once. */
-static void count_border(const cim_cc_plan *plan, cim_cc_op_id id, double *ev)
+double cim_cc_border_bits(const cim_cc_plan *plan, cim_cc_op_id id)
 {
     const cim_cc_graph *g = plan->graph;
     const cim_cc_op *op = &g->ops[id];
-    double bits = (double)plan->arch.workload.activation_bits;
+    double elements = 0.0;
     for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++)
         if (g->edges[k].producer == CIM_CC_INVALID)
-            ev[CIM_EV_OFFCHIP_BIT] += bits * (double)g->edges[k].elements;
+            elements += (double)g->edges[k].elements;
     for (uint32_t i = 0; i < g->n_outputs; i++)
         if (g->outputs[i] == id)
-            ev[CIM_EV_OFFCHIP_BIT] += bits * (double)op->out_elements;
+            elements += (double)op->out_elements;
+    return elements * (double)plan->arch.workload.activation_bits;
 }
 
 void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double ev[CIM_COST_N_EVENTS])
@@ -128,7 +129,7 @@ void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double ev[CIM_COS
     const cim_cc_op *op = &plan->graph->ops[id];
     for (int i = 0; i < CIM_COST_N_EVENTS; i++)
         ev[i] = 0.0;
-    count_border(plan, id, ev);
+    ev[CIM_EV_OFFCHIP_BIT] += cim_cc_border_bits(plan, id);
     if (op->unit == CIM_CC_UNIT_NONE)
         return;
     const cim_cc_node *n = plan->node_of[id] == UINT32_MAX ? NULL : &plan->nodes[plan->node_of[id]];

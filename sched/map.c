@@ -7,7 +7,7 @@
 #include <string.h>
 
 const char *const cim_cc_limit_words[] = {"crossbar", "adc", "local_buffer", "global_buffer",
-                                          "noc",      "alu", "none"};
+                                          "noc",      "alu", "offchip",      "none"};
 
 /* Bits through the busiest core's buffer for one product: the rows of its tiles in, the columns of
  * its tiles out. Tiles of one row share their input, tiles of one column their output. */
@@ -25,8 +25,9 @@ static double local_bits(const cim_cc_op *op, const cim_hw_arch *a, const cim_cc
 }
 
 /* The resources one product of one copy uses, one after another. Products of a copy follow each
- * other at the pace of the slowest; what a product takes beyond it is the fill. Crossbars of a core
- * that several copies share (level mvm) have their share of its buffer, link and ALU. */
+ * other at the pace of the slowest; what a product takes beyond it is the fill. Copies that share a
+ * core (level mvm) start together, so the last of them waits for all others at its buffer, link and
+ * ALU: each has its share of their rates. */
 static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op_id id,
                          cim_cc_variant *v)
 {
@@ -54,18 +55,17 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
         {out / (cores * c->noc_link_bits_per_ns), shared, CIM_CC_LIMIT_NOC},
         {v->adds * c->alu_add_cycles / (cores * c->core_alu_ops_per_ns), shared, CIM_CC_LIMIT_ALU},
     };
-    double all = 0.0, own = 0.0;
+    double all = 0.0;
     v->unit_ns = -1.0;
     for (size_t i = 0; i < sizeof legs / sizeof *legs; i++) {
-        all += legs[i].ns;
+        all += legs[i].ns * legs[i].sharers;
         if (legs[i].ns * legs[i].sharers > v->unit_ns) {
             v->unit_ns = legs[i].ns * legs[i].sharers;
-            own = legs[i].ns;
             v->limit = legs[i].limit;
         }
     }
-    double bus = (in + out) / c->l0_bits_per_ns;
-    v->fill_ns = c->mvm_fill_ns + (all - own) + bus;
+    double bus = (plan->bus_ns[id] + plan->link_ns[id]) / products;
+    v->fill_ns = c->mvm_fill_ns + (all - v->unit_ns) + bus;
     v->before_ns = 0.0;
 }
 
@@ -100,26 +100,29 @@ static bool node_parts(cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_mapp
     return true;
 }
 
-static void map_digital(cim_cc_plan *plan, cim_cc_op_id id)
+/* What an operator needs of shared resources, and how long a digital operator takes. */
+static void map_shared(cim_cc_plan *plan, cim_cc_op_id id)
 {
     const cim_cc_op *op = &plan->graph->ops[id];
     const cim_cost_chip *c = &plan->chip;
     cim_cc_op_plan *o = &plan->ops[id];
     o->limit = CIM_CC_LIMIT_NONE;
     o->window_rows = op->rows * op->images;
-    if (op->unit != CIM_CC_UNIT_DIGITAL)
+    plan->link_ns[id] = cim_cc_border_bits(plan, id) / c->offchip_bits_per_ns;
+    plan->bus_ns[id] = (plan->prepared->traffic_in[id] + plan->prepared->traffic_out[id]) *
+                       (double)plan->arch.workload.activation_bits / c->l0_bits_per_ns;
+    if (op->unit == CIM_CC_UNIT_CROSSBAR)
         return;
     double work =
         (double)op->alu_add * c->alu_add_cycles + (double)op->alu_mul * c->alu_mul_cycles +
         (double)op->alu_div * c->alu_div_cycles + (double)op->alu_special * c->alu_special_cycles;
-    double alu = work / plan->alu_ops_per_ns;
-    double bits = (plan->prepared->traffic_in[id] + plan->prepared->traffic_out[id]) *
-                  (double)plan->arch.workload.activation_bits;
-    double bus = bits / c->l0_bits_per_ns;
-    plan->digital_ns[id] = fmax(alu, bus);
-    if (plan->digital_ns[id] > 0.0)
-        o->limit = alu >= bus ? CIM_CC_LIMIT_ALU : CIM_CC_LIMIT_GLOBAL_BUFFER;
-    o->stage_ns = plan->digital_ns[id];
+    plan->alu_ns[id] = work / plan->alu_ops_per_ns;
+    double busy = fmax(plan->alu_ns[id], fmax(plan->bus_ns[id], plan->link_ns[id]));
+    if (busy > 0.0)
+        o->limit = busy == plan->alu_ns[id]   ? CIM_CC_LIMIT_ALU
+                   : busy == plan->bus_ns[id] ? CIM_CC_LIMIT_GLOBAL_BUFFER
+                                              : CIM_CC_LIMIT_OFFCHIP;
+    plan->digital_ns[id] = o->stage_ns = busy;
 }
 
 /* Mean hops between two different cores drawn at random: what a transfer travels when placement
@@ -252,9 +255,9 @@ static bool map_operator(cim_cc_context *cx, uint32_t xb)
         n->variants = kept;
         n->n_variants = n_variants;
         n->units = kept[0].units;
-        n->floor_ns = (plan->prepared->traffic_in[id] + plan->prepared->traffic_out[id]) *
-                      (double)plan->arch.workload.activation_bits / plan->chip.l0_bits_per_ns;
-        n->limit_floor = CIM_CC_LIMIT_GLOBAL_BUFFER;
+        n->floor_ns = fmax(plan->bus_ns[id], plan->link_ns[id]);
+        n->limit_floor = plan->bus_ns[id] >= plan->link_ns[id] ? CIM_CC_LIMIT_GLOBAL_BUFFER
+                                                               : CIM_CC_LIMIT_OFFCHIP;
         time_write(plan, op, &kept[0].map, n);
         plan->node_of[id] = plan->n_nodes++;
     }
@@ -299,7 +302,7 @@ bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status)
     }
     for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
         plan->node_of[i] = UINT32_MAX;
-        map_digital(plan, i);
+        map_shared(plan, i);
     }
     for (uint32_t i = 0; i < plan->prepared->n_xb; i++)
         if (!map_operator(cx, i)) {

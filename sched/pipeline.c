@@ -282,19 +282,13 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
     }
 }
 
-static double bus_ns(const cim_cc_plan *plan, cim_cc_op_id id)
-{
-    return (plan->prepared->traffic_in[id] + plan->prepared->traffic_out[id]) *
-           (double)plan->arch.workload.activation_bits / plan->chip.l0_bits_per_ns;
-}
-
-/* Operators overlap. What all of them share (ALUs, global buffer) bounds the interval and the
+/* Operators overlap. What all of them share (ALUs, global buffer, off-chip link) bounds the interval and the
  * latency from below by its total work. */
 static void time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks,
                            bool record)
 {
     cim_cc_plan *plan = cx->plan;
-    double latency = 0.0, interval = 0.0, alu = 0.0, bus = 0.0;
+    double latency = 0.0, interval = 0.0, alu = 0.0, bus = 0.0, link = 0.0;
     bool staggered = cim_cc_staggered(plan);
     uint32_t next = range->first;
     for (cim_cc_op_id id = range->first_op; id < range->end_op; id++) {
@@ -324,16 +318,16 @@ static void time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
             run_steps(&w, &start, &end);
         latency = fmax(latency, end);
         interval = fmax(interval, w.t.occupancy);
-        if (!node)
-            alu += w.t.occupancy;
-        bus += bus_ns(plan, id);
+        alu += plan->alu_ns[id];
+        bus += plan->bus_ns[id];
+        link += plan->link_ns[id];
         if (record) {
             cim_cc_op_plan *o = &plan->ops[id];
             o->start_ns = start;
             o->end_ns = end;
         }
     }
-    range->shared_ns = fmax(alu, bus);
+    range->shared_ns = fmax(alu, fmax(bus, link));
     range->interval_ns = fmax(interval, range->shared_ns);
     range->latency_ns = fmax(latency, range->shared_ns);
 }

@@ -74,6 +74,7 @@ typedef enum cim_cc_limit {
     CIM_CC_LIMIT_GLOBAL_BUFFER,
     CIM_CC_LIMIT_NOC,
     CIM_CC_LIMIT_ALU,
+    CIM_CC_LIMIT_OFFCHIP,
     CIM_CC_LIMIT_NONE
 } cim_cc_limit;
 extern const char *const cim_cc_limit_words[];
@@ -200,6 +201,10 @@ struct cim_cc_plan {
                              NULL: in order of their numbers */
     uint32_t *node_of;  /* per operator: its last part, UINT32_MAX for others */
     double *digital_ns; /* per operator: busy time of digital operators, 0 for others */
+    double *alu_ns, *bus_ns,
+        *link_ns; /* per operator: what it needs of resources that all share: the
+                                          ALUs (digital operators), the global buffer's port, and the
+                                          off-chip link for the network's inputs and outputs */
     cim_cc_op_plan *ops;
     cim_cc_segment *segments;
     uint32_t n_segments;
@@ -207,8 +212,9 @@ struct cim_cc_plan {
     double events[CIM_COST_N_EVENTS]; /* of the whole run (batch) */
     double energy_pj[CIM_COST_N_KINDS], energy_total_pj;
     double peak_mw[CIM_COST_N_KINDS], peak_total_mw;
-    double peak_at_ns;
-    cim_cc_point *curve; /* power over time, of a plan that someone looks at */
+    double peak_at_ns;      /* start of the window with the most energy */
+    double peak_instant_mw; /* largest sum at any one moment */
+    cim_cc_point *curve;    /* power over time, of a plan that someone looks at */
     size_t n_curve;
     cim_cc_result result;
 };
@@ -297,6 +303,8 @@ bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
 /** Pass buffer: windows of results in the global buffer; what has no room waits off-chip.
  *  @return false: out of memory */
 bool cim_cc_pass_buffer(cim_cc_context *cx);
+/** Bits of the network's inputs and outputs that an operator moves over the chip's border. */
+double cim_cc_border_bits(const cim_cc_plan *plan, cim_cc_op_id id);
 /** Dynamic events of one operator and inference, weights' programming not included. */
 void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double events[CIM_COST_N_EVENTS]);
 /** Events before a segment of several: programming its weights and bringing them in, and what

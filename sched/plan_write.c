@@ -239,6 +239,8 @@ void cim_cc_plan_write_json(const cim_cc_plan *p, bool detail, cim_jw *w, const 
     write_breakdown(p->chip.area_um2, 1e-6, w, "area_breakdown_mm2");
     write_breakdown(p->peak_mw, 1e-3, w, "peak_power_breakdown_w");
     cim_jw_double(w, "peak_power_at_s", p->peak_at_ns * 1e-9);
+    cim_jw_double(w, "peak_power_window_s", p->chip.step_ns * 1e-9);
+    cim_jw_double(w, "peak_power_instant_w", p->peak_instant_mw * 1e-3);
     if (ok)
         write_bound(p, w);
     if (detail && ok)

@@ -4,8 +4,12 @@
  * from when the row's first product starts (or the row before is done) to when its last is done. Rows
  * that follow each other without a gap are one draw at their mean power: its copies are busy all the
  * time. Programming a segment draws its energy over the reload; leakage is always there. What takes no
- * time (an unlimited resource) draws its energy with what runs next. In a pipeline the inferences of a
- * batch overlap: what one draws is drawn again an interval later. sched/README.md, "Peak power". */
+ * time (an unlimited resource) draws its energy with the operator it works for: its producer, or its
+ * first reader. In a pipeline the inferences of a batch overlap: what one draws is drawn again an
+ * interval later.
+ *
+ * The peak is the largest mean over a window as long as one activation of a crossbar (step_ns): what
+ * decoupling must bridge, not the coincidence of single transfers. sched/README.md, "Peak power". */
 #include "sched/plan_internal.h"
 
 #include <math.h>
@@ -19,11 +23,13 @@ typedef struct draw {
     uint32_t who; /* operator, or n_ops + segment for its reload */
 } draw;
 
-/* Draws being collected. `carry_pj` is energy that has found no time yet. */
+/* Draws being collected. */
 typedef struct draws {
     draw *list;
     size_t n, cap;
-    double carry_pj;
+    double carry_pj;    /* energy that has found no time yet */
+    cim_cc_op_id *host; /* per operator: in whose time its energy is drawn */
+    double *pj;         /* per operator: energy drawn in its time */
 } draws;
 
 static void draw_add(draws *d, uint32_t who, double from, double to, double pj)
@@ -54,6 +60,42 @@ static const cim_cc_node *node_in(const cim_cc_plan *plan, const cim_cc_segment 
     return n;
 }
 
+static bool takes_time(const cim_cc_plan *plan, cim_cc_op_id id)
+{
+    return plan->node_of[id] != UINT32_MAX || plan->digital_ns[id] > 0.0;
+}
+
+/* Whose time an operator's energy is drawn in. Readers come later, so two sweeps do. */
+static bool find_hosts(const cim_cc_context *cx, draws *d)
+{
+    const cim_cc_plan *plan = cx->plan;
+    const cim_cc_graph *g = plan->graph;
+    d->host = cim_arena_take(cx->ar, g->n_ops, sizeof *d->host);
+    d->pj = cim_arena_alloc(cx->ar, g->n_ops, sizeof *d->pj);
+    if (!d->host || !d->pj)
+        return false;
+    for (cim_cc_op_id id = 0; id < g->n_ops; id++) {
+        d->host[id] = takes_time(plan, id) ? id : CIM_CC_INVALID;
+        for (uint32_t k = g->ops[id].first_edge;
+             d->host[id] == CIM_CC_INVALID && k < g->ops[id].first_edge + g->ops[id].n_edges; k++) {
+            cim_cc_op_id from = g->edges[k].producer;
+            if (from != CIM_CC_INVALID && plan->ops[from].segment == plan->ops[id].segment)
+                d->host[id] = d->host[from];
+        }
+    }
+    for (cim_cc_op_id id = g->n_ops; id-- > 0;)
+        for (uint32_t k = g->ops[id].first_edge; k < g->ops[id].first_edge + g->ops[id].n_edges;
+             k++) {
+            cim_cc_op_id from = g->edges[k].producer;
+            if (from != CIM_CC_INVALID && d->host[from] == CIM_CC_INVALID &&
+                plan->ops[from].segment == plan->ops[id].segment)
+                d->host[from] = d->host[id];
+        }
+    for (cim_cc_op_id id = 0; id < g->n_ops; id++)
+        d->pj[d->host[id] == CIM_CC_INVALID ? id : d->host[id]] += plan->ops[id].energy_pj;
+    return true;
+}
+
 /* Row by row from the recorded pipeline. */
 static void draw_rows(const cim_cc_context *cx, const cim_cc_segment *s, cim_cc_op_id id,
                       const cim_cc_node *n, draws *d)
@@ -62,7 +104,7 @@ static void draw_rows(const cim_cc_context *cx, const cim_cc_segment *s, cim_cc_
     uint32_t offset = flow->stream[id].offset, steps = flow->stream[id].steps;
     const double *upto = flow->products + offset;
     double fill = n ? cim_cc_node_picked(n)->fill_ns : 0.0, before = 0.0;
-    double total = n ? upto[steps - 1] : steps, pj = cx->plan->ops[id].energy_pj;
+    double total = n ? upto[steps - 1] : steps, pj = d->pj[id];
     for (uint32_t k = 0; k < steps; k++) {
         double share = n ? upto[k] - (k ? upto[k - 1] : 0.0) : 1.0;
         double from = cx->begin[offset + k], to = cx->finish[offset + k] - fill;
@@ -79,14 +121,15 @@ static void draw_operator(const cim_cc_context *cx, const cim_cc_segment *s, cim
     const cim_cc_plan *plan = cx->plan;
     const cim_cc_node *n = node_in(plan, s, id);
     const cim_cc_op_plan *o = &plan->ops[id];
-    if (!(o->energy_pj > 0.0))
+    if (!(d->pj[id] > 0.0))
         return;
-    if (n && n->n_parts > 1)
-        draw_add(d, id, s->start_ns, s->start_ns + s->latency_ns, o->energy_pj / n->n_parts);
+    if (n && n->n_parts > 1) /* a part has a segment of its own but for what follows the last */
+        draw_add(d, id, s->start_ns, s->start_ns + n->choices[n->pick].cost,
+                 d->pj[id] / n->n_parts);
     else if (cim_cc_pipelined(plan))
         draw_rows(cx, s, id, n, d);
     else
-        draw_add(d, id, o->start_ns, o->end_ns, o->energy_pj);
+        draw_add(d, id, o->start_ns, o->end_ns, d->pj[id]);
 }
 
 static double energy_of(const cim_cc_plan *plan, const double *ev)
@@ -247,26 +290,74 @@ static bool keep_curve(cim_cc_plan *plan, cim_arena *ar, const edge *edges, size
     return true;
 }
 
-/* The rows of the breakdown at the moment of the peak; the total is their sum. */
-static void peak_rows(cim_cc_plan *plan, const draws *d, double at_ns)
+/* Energy drawn up to a time that only moves on. */
+typedef struct meter {
+    const edge *edges;
+    size_t n, at;
+    double time_ns, mw, pj;
+} meter;
+
+static double meter_read(meter *m, double time_ns)
 {
-    double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
+    while (m->at < m->n && m->edges[m->at].at_ns <= time_ns) {
+        m->pj += m->mw * (m->edges[m->at].at_ns - m->time_ns);
+        m->time_ns = m->edges[m->at].at_ns;
+        m->mw += m->edges[m->at++].mw;
+    }
+    return m->pj + m->mw * (time_ns - m->time_ns);
+}
+
+/* The window with the most energy starts or ends at a change. */
+static void find_peak(cim_cc_plan *plan, const edge *edges, size_t n, double span, double window)
+{
+    meter low[2] = {{.edges = edges, .n = n}, {.edges = edges, .n = n}};
+    meter high[2] = {{.edges = edges, .n = n}, {.edges = edges, .n = n}};
+    double best = -1.0;
+    for (size_t i = 0; i <= n; i++) {
+        double at = i < n ? edges[i].at_ns : span;
+        double from[] = {fmin(at, span - window), fmax(at - window, 0.0)};
+        for (int k = 0; k < 2; k++) {
+            double pj = meter_read(&high[k], from[k] + window) - meter_read(&low[k], from[k]);
+            if (pj > best * (1.0 + 1e-12)) {
+                best = pj;
+                plan->peak_at_ns = from[k];
+            }
+        }
+    }
+}
+
+/* The rows of the breakdown in the window of the peak; the total is their sum. */
+static void peak_rows(cim_cc_plan *plan, const draws *d, double window)
+{
+    double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS], *share = plan->peak_mw;
+    double from = plan->peak_at_ns, to = from + window;
+    uint32_t n_ops = plan->graph->n_ops;
     for (size_t i = 0; i < d->n; i++) {
         const draw *w = &d->list[i];
-        if (!(w->from_ns <= at_ns) || !(w->to_ns * (1.0 - 1e-12) > at_ns))
+        double inside = fmin(w->to_ns, to) - fmax(w->from_ns, from);
+        if (!(inside > 0.0))
             continue;
-        if (w->who < plan->graph->n_ops)
-            cim_cc_count_op(plan, w->who, ev);
-        else
-            cim_cc_count_reload(plan, w->who - plan->graph->n_ops, ev);
-        double sum = cim_cost_energy(&plan->chip, ev, 0.0, pj);
-        for (int k = 0; sum > 0.0 && k < CIM_COST_N_KINDS; k++)
-            plan->peak_mw[k] += w->mw * (pj[k] / sum);
+        double part = w->mw * inside / window; /* mean power of this draw in the window */
+        if (w->who >= n_ops) {
+            cim_cc_count_reload(plan, w->who - n_ops, ev);
+            double sum = cim_cost_energy(&plan->chip, ev, 0.0, pj);
+            for (int k = 0; sum > 0.0 && k < CIM_COST_N_KINDS; k++)
+                share[k] += part * (pj[k] / sum);
+            continue;
+        }
+        for (cim_cc_op_id id = 0; id < n_ops; id++) {
+            if (id != w->who && d->host[id] != w->who)
+                continue;
+            cim_cc_count_op(plan, id, ev);
+            cim_cost_energy(&plan->chip, ev, 0.0, pj);
+            for (int k = 0; k < CIM_COST_N_KINDS; k++)
+                share[k] += part * (pj[k] / d->pj[w->who]);
+        }
     }
-    plan->peak_mw[CIM_COST_LEAKAGE] += plan->chip.leakage_mw;
+    share[CIM_COST_LEAKAGE] += plan->chip.leakage_mw;
     plan->peak_total_mw = 0.0;
     for (int k = 0; k < CIM_COST_N_KINDS; k++)
-        plan->peak_total_mw += plan->peak_mw[k];
+        plan->peak_total_mw += share[k];
 }
 
 cim_status cim_cc_pass_power(cim_cc_context *cx)
@@ -275,21 +366,23 @@ cim_status cim_cc_pass_power(cim_cc_context *cx)
     draws d = {.cap = (size_t)cx->flow->total_steps + plan->graph->n_ops + 2 * plan->n_nodes +
                       2 * (size_t)plan->n_segments};
     d.list = cim_arena_take(cx->ar, d.cap, sizeof *d.list);
-    if (!d.list || !collect(cx, &d))
+    if (!d.list || !find_hosts(cx, &d) || !collect(cx, &d))
         return CIM_E_NOMEM;
     size_t n;
-    double span, now = 0.0, best = 0.0;
+    double span;
     edge *edges = list_edges(cx->ar, &d, &n, &span);
     if (!edges || !sort_edges(cx->ar, edges, n, span))
         return CIM_E_NOMEM;
-    plan->peak_at_ns = n ? edges[0].at_ns : 0.0;
+    double window = fmin(plan->chip.step_ns, span);
+    plan->peak_at_ns = 0.0;
+    plan->peak_instant_mw = plan->chip.leakage_mw;
+    double now = plan->chip.leakage_mw;
     for (size_t i = 0; i < n; i++) {
         now += edges[i].mw;
-        if (now > best * (1.0 + 1e-12)) {
-            best = now;
-            plan->peak_at_ns = edges[i].at_ns;
-        }
+        plan->peak_instant_mw = fmax(plan->peak_instant_mw, now);
     }
-    peak_rows(plan, &d, plan->peak_at_ns);
+    if (window > 0.0)
+        find_peak(plan, edges, n, span, window);
+    peak_rows(plan, &d, window > 0.0 ? window : 1.0);
     return !cx->want_bound || keep_curve(plan, cx->ar, edges, n) ? CIM_OK : CIM_E_NOMEM;
 }
