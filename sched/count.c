@@ -124,6 +124,15 @@ double cim_cc_border_bits(const cim_cc_plan *plan, cim_cc_op_id id)
     return elements * (double)plan->arch.workload.activation_bits;
 }
 
+double cim_cc_output_ns(const cim_cc_plan *plan, cim_cc_op_id id)
+{
+    for (uint32_t i = 0; i < plan->graph->n_outputs; i++)
+        if (plan->graph->outputs[i] == id)
+            return (double)plan->graph->ops[id].out_elements *
+                   (double)plan->arch.workload.activation_bits / plan->chip.offchip_bits_per_ns;
+    return 0.0;
+}
+
 void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double ev[CIM_COST_N_EVENTS])
 {
     const cim_cc_op *op = &plan->graph->ops[id];

@@ -4,7 +4,7 @@
  * order on its copies (sched/queue.h); a product may start when the producers' steps that its row
  * needs are done, or, staggered, when the part of them is there that it needs itself. A digital
  * operator does one step after another. sched/README.md, "Pipeline". */
-#include "sched/plan_internal.h"
+#include "sched/pipeline.h"
 
 #include <math.h>
 
@@ -39,17 +39,10 @@ double cim_cc_range_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t 
     return fmax(write, bits / plan->chip.offchip_bits_per_ns);
 }
 
-/* How one operator works through its steps. */
-typedef struct timing {
-    double occupancy; /* of its slowest resource by one inference */
-    double step;      /* a digital operator's step; else what a shared resource needs per product */
-    double copies, unit, fill, before;
-} timing;
-
-static timing op_timing(const cim_cc_context *cx, cim_cc_op_id id, const cim_cc_node *node,
-                        uint32_t pick)
+cim_cc_timing cim_cc_op_timing(const cim_cc_context *cx, cim_cc_op_id id, const cim_cc_node *node,
+                               uint32_t pick)
 {
-    timing t = {0};
+    cim_cc_timing t = {0};
     if (!node) {
         t.occupancy = cx->plan->digital_ns[id];
         t.step = t.occupancy / cx->flow->stream[id].steps;
@@ -91,7 +84,7 @@ static void gather(const cim_cc_context *cx, const cim_cc_range *range, cim_cc_o
 
 /* An operator being timed: the slices of the context's arrays that are its own. */
 typedef struct work {
-    timing t;
+    cim_cc_timing t;
     uint32_t steps;
     const double *products;
     double *ready; /* in: when inputs are there; out: when the step is done */
@@ -219,7 +212,7 @@ static uint32_t node_in_range(const cim_cc_plan *plan, const cim_cc_range *range
 
 /* Back over the steps of a digital operator, one after another, to the one that waited for inputs. */
 static spot back_digital(const cim_cc_context *cx, const cim_cc_range *range, spot at,
-                         const timing *t, double *constant)
+                         const cim_cc_timing *t, double *constant)
 {
     const double *done = cx->finish + cx->flow->stream[at.id].offset;
     spot from;
@@ -239,7 +232,7 @@ static spot back_digital(const cim_cc_context *cx, const cim_cc_range *range, sp
 
 /* Back over the products of a crossbar operator that follow each other on one copy. */
 static spot back_products(const cim_cc_context *cx, const cim_cc_range *range, spot at,
-                          const timing *t, double *products, double *constant)
+                          const cim_cc_timing *t, double *products, double *constant)
 {
     uint32_t offset = cx->flow->stream[at.id].offset;
     const double *done = cx->finish + offset, *upto = cx->flow->products + offset;
@@ -271,8 +264,8 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
     for (;;) {
         bool crossbar = plan->node_of[at.id] != UINT32_MAX;
         uint32_t node = crossbar ? node_in_range(plan, range, at.id) : 0;
-        timing t =
-            op_timing(cx, at.id, crossbar ? &plan->nodes[node] : NULL, crossbar ? picks[node] : 0);
+        cim_cc_timing t = cim_cc_op_timing(cx, at.id, crossbar ? &plan->nodes[node] : NULL,
+                                           crossbar ? picks[node] : 0);
         if (crossbar)
             at = back_products(cx, range, at, &t, &products[node - range->first], constant);
         else
@@ -282,9 +275,17 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
     }
 }
 
+static bool has_parts(const cim_cc_plan *plan, const cim_cc_range *range)
+{
+    for (uint32_t i = range->first; i < range->end; i++)
+        if (plan->nodes[i].n_parts > 1)
+            return true;
+    return false;
+}
+
 /* Operators overlap. What all of them share (ALUs, global buffer, off-chip link) bounds the interval and the
  * latency from below by its total work. */
-static void time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks,
+static bool time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks,
                            bool record)
 {
     cim_cc_plan *plan = cx->plan;
@@ -299,7 +300,7 @@ static void time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
             pick = picks[next++];
         }
         uint32_t offset = cx->flow->stream[id].offset;
-        work w = {.t = op_timing(cx, id, node, pick),
+        work w = {.t = cim_cc_op_timing(cx, id, node, pick),
                   .steps = cx->flow->stream[id].steps,
                   .products = cx->flow->products + offset,
                   .ready = cx->finish + offset,
@@ -330,6 +331,10 @@ static void time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
     range->shared_ns = fmax(alu, fmax(bus, link));
     range->interval_ns = fmax(interval, range->shared_ns);
     range->latency_ns = fmax(latency, range->shared_ns);
+    /* little used, shared resources make nobody wait */
+    if (record && range->shared_ns > 0.02 * range->latency_ns && !has_parts(plan, range))
+        return cim_cc_time_contended(cx, range, picks, record);
+    return true;
 }
 
 static void time_sequential(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks,
@@ -353,10 +358,10 @@ static void time_sequential(cim_cc_context *cx, cim_cc_range *range, const uint3
     range->latency_ns = range->interval_ns = now;
 }
 
-void cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks, bool record)
+bool cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks, bool record)
 {
     if (cim_cc_pipelined(cx->plan))
-        time_pipelined(cx, range, picks, record);
-    else
-        time_sequential(cx, range, picks, record);
+        return time_pipelined(cx, range, picks, record);
+    time_sequential(cx, range, picks, record);
+    return true;
 }

@@ -296,8 +296,9 @@ double cim_cc_range_score(const cim_cc_plan *plan, const cim_cc_range *range, bo
  *  @param[out] constant  what on the path no duplication changes [ns] */
 void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
                           const uint32_t *picks, double *products, double *constant);
-/** Latency and interval of a range with given picks. @param record also writes plan->ops */
-void cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks, bool record);
+/** Latency and interval of a range with given picks. @param record also writes plan->ops and counts
+ *  with contention for shared resources. @return false: out of memory (recorded only) */
+bool cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks, bool record);
 /** Pass segment: fills segments, picks, operator times. */
 bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
 /** Pass buffer: windows of results in the global buffer; what has no room waits off-chip.
@@ -305,6 +306,8 @@ bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
 bool cim_cc_pass_buffer(cim_cc_context *cx);
 /** Bits of the network's inputs and outputs that an operator moves over the chip's border. */
 double cim_cc_border_bits(const cim_cc_plan *plan, cim_cc_op_id id);
+/** The share of link_ns that results need. */
+double cim_cc_output_ns(const cim_cc_plan *plan, cim_cc_op_id id);
 /** Dynamic events of one operator and inference, weights' programming not included. */
 void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double events[CIM_COST_N_EVENTS]);
 /** Events before a segment of several: programming its weights and bringing them in, and what

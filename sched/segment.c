@@ -251,7 +251,8 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *pi
         cim_cc_range r = {.first = s->first_node, .end = s->first_node + s->n_nodes};
         cim_cc_range_ops(plan, &r);
         CIM_TRY(cim_cc_range_duplicate(cx, &r, writes, false, picks));
-        cim_cc_range_time(cx, &r, picks, true);
+        if (!cim_cc_range_time(cx, &r, picks, true))
+            return CIM_E_NOMEM;
         s->first_op = r.first_op;
         s->end_op = r.end_op;
         s->latency_ns = r.latency_ns;

@@ -1,0 +1,313 @@
+/* Pass pipeline where operators contend for what all of them share: the global buffer's port, the ALUs
+ * of digital operators, the off-chip link.
+ *
+ * Each is one server, first come first served. Rows are the customers: a row asks for its inputs when
+ * they exist and its copies can take them (a copy loads one product while it works on another), then
+ * its products run on the copies (queue.h), then its results go out. Events are served in order of
+ * time; about three per row. Used for the schedule that is recorded, not for those that are compared on
+ * the way to it. sched/README.md, "Contention". */
+#include "sched/pipeline.h"
+
+#include <math.h>
+
+typedef enum kind { ASK_LINK, ASK_BUS, ASK_ALU, GIVE_BUS, GIVE_LINK, FIRST_OUT, ROW_OUT } kind;
+
+typedef struct event {
+    double at_ns;
+    uint32_t line, step;
+    kind what;
+} event;
+
+typedef enum server { BUS, ALU, LINK, N_SERVERS } server;
+
+/* An operator at work. */
+typedef struct line {
+    cim_cc_op_id id;
+    const cim_cc_node *node;
+    cim_cc_timing t;
+    cim_cc_queue q;
+    uint32_t offset, steps;
+    uint32_t next;         /* step that is not yet issued */
+    uint32_t firsts, done; /* steps whose first part, whose whole is out */
+    bool open;             /* step next - 1 is issued and not all its inputs are whole */
+    bool arrived;          /* its inputs have come over the bus */
+    double in_last;        /* when the last of them did */
+    double x;              /* when the last step's work was done */
+    double in_link, in_bus, alu, out_bus, out_link; /* of all steps together */
+} line;
+
+typedef struct contest {
+    cim_cc_context *cx;
+    const cim_cc_range *range;
+    line *lines; /* per operator of the range */
+    double free_ns[N_SERVERS];
+    event *heap;
+    size_t n, cap;
+    bool staggered, record;
+} contest;
+
+/* ---- events in order of time ----------------------------------------------------------------------- */
+
+static bool earlier(const event *a, const event *b)
+{
+    if (a->at_ns != b->at_ns)
+        return a->at_ns < b->at_ns;
+    return a->line != b->line ? a->line < b->line : a->what < b->what;
+}
+
+/* At most a few events per operator are under way: its row's transfers, and rows that are not out yet. */
+static void push(contest *c, line *l, uint32_t step, kind what, double at_ns)
+{
+    event e = {.at_ns = at_ns, .line = (uint32_t)(l - c->lines), .step = step, .what = what};
+    size_t i = c->n++;
+    for (; i > 0 && earlier(&e, &c->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        c->heap[i] = c->heap[(i - 1) / 2];
+    c->heap[i] = e;
+}
+
+static event pop(contest *c)
+{
+    event top = c->heap[0], last = c->heap[--c->n];
+    size_t i = 0;
+    for (;;) {
+        size_t k = 2 * i + 1;
+        if (k >= c->n)
+            break;
+        if (k + 1 < c->n && earlier(&c->heap[k + 1], &c->heap[k]))
+            k++;
+        if (!earlier(&c->heap[k], &last))
+            break;
+        c->heap[i] = c->heap[k];
+        i = k;
+    }
+    c->heap[i] = last;
+    return top;
+}
+
+static double serve(contest *c, server s, double at_ns, double ns)
+{
+    double start = fmax(at_ns, c->free_ns[s]);
+    c->free_ns[s] = start + ns;
+    return start;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------ */
+
+static double upto(const contest *c, const line *l, uint32_t step)
+{
+    return step ? c->cx->flow->products[l->offset + step - 1] : 0.0;
+}
+
+/* Share of the operator's products (or steps) in a step. */
+static double share(const contest *c, const line *l, uint32_t step)
+{
+    if (!l->node)
+        return 1.0 / l->steps;
+    return (upto(c, l, step + 1) - upto(c, l, step)) / upto(c, l, l->steps);
+}
+
+/* Whether what a step waits for is there: whole, or its first part. */
+static bool inputs_there(const contest *c, const line *l, uint32_t step, bool whole)
+{
+    const cim_cc_graph *g = c->cx->plan->graph;
+    const cim_cc_op *op = &g->ops[l->id];
+    for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
+        cim_cc_op_id from = g->edges[k].producer;
+        if (from == CIM_CC_INVALID || from < c->range->first_op)
+            continue;
+        const line *p = &c->lines[from - c->range->first_op];
+        uint32_t have = whole || g->edges[k].full ? p->done : p->firsts;
+        if (have < c->cx->flow->need[k][step])
+            return false;
+    }
+    return true;
+}
+
+/* When a copy has room for the first product of a step: one product ahead of the one it works on. */
+static double room_at(const contest *c, const line *l, uint32_t step)
+{
+    double ahead = upto(c, l, step) - l->t.copies + 1.0;
+    if (!l->node)
+        return step ? l->x : 0.0;
+    return ahead > 0.0 ? cim_cc_queue_done(&l->q, ahead, NULL) - l->t.unit : 0.0;
+}
+
+static void issue(contest *c, line *l, double now)
+{
+    if (l->open || l->next == l->steps || !inputs_there(c, l, l->next, !c->staggered))
+        return;
+    double at = fmax(now, room_at(c, l, l->next));
+    l->open = true;
+    l->arrived = false;
+    push(c, l, l->next++, l->in_link > 0.0 ? ASK_LINK : ASK_BUS, at);
+}
+
+/* All inputs of the open step are there: its work is known to its end. */
+static void close_step(contest *c, line *l, double now)
+{
+    uint32_t s = l->next - 1;
+    double whole = fmax(now, l->in_last), out;
+    if (!l->arrived || !inputs_there(c, l, s, true))
+        return;
+    l->open = false;
+    if (!l->node) {
+        push(c, l, s, ASK_ALU, whole);
+        return;
+    }
+    double before = upto(c, l, s), after = upto(c, l, s + 1);
+    if (after > before + 1.0)
+        cim_cc_queue_ready(&l->q, after - 1.0, whole + l->t.before, 0);
+    l->x = fmax(l->x, cim_cc_queue_done(&l->q, after, NULL));
+    if (after == before)
+        l->x = fmax(l->x, whole);
+    out = cim_cc_queue_done(&l->q, fmin(before + 1.0, fmax(after, 1.0)), NULL) + l->t.fill;
+    push(c, l, s, GIVE_BUS, fmax(out, c->staggered ? now : out));
+    issue(c, l, now);
+}
+
+/* Inputs of a step come between two times, the first product's (or all of a digital step's) at `first`. */
+static void arrive(contest *c, line *l, uint32_t s, double start, double first, double last)
+{
+    l->arrived = true;
+    l->in_last = last;
+    if (l->node) {
+        cim_cc_queue_ready(&l->q, upto(c, l, s), first + l->t.before, 0);
+        if (c->record)
+            c->cx->begin[l->offset + s] =
+                cim_cc_queue_done(&l->q, upto(c, l, s) + 1.0, NULL) - l->t.unit;
+    } else if (c->record) {
+        c->cx->begin[l->offset + s] = start;
+    }
+    if (c->staggered) {
+        double out = l->node ? cim_cc_queue_done(&l->q, upto(c, l, s) + 1.0, NULL) + l->t.fill
+                             : fmax(first, l->x);
+        push(c, l, s, FIRST_OUT, fmax(out, first));
+    }
+    close_step(c, l, first);
+}
+
+/* Someone's row (or its first part) is out: who waited for it goes on. */
+static void wake_readers(contest *c, const line *l, double now)
+{
+    const cim_cc_graph *g = c->cx->plan->graph;
+    cim_cc_op_id last = c->cx->plan->prepared->last_reader[l->id];
+    for (cim_cc_op_id id = l->id + 1; id <= last && id < c->range->end_op; id++) {
+        const cim_cc_op *op = &g->ops[id];
+        bool reads = false;
+        for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++)
+            reads = reads || g->edges[k].producer == l->id;
+        if (!reads)
+            continue;
+        line *to = &c->lines[id - c->range->first_op];
+        if (to->open)
+            close_step(c, to, now);
+        issue(c, to, now);
+    }
+}
+
+static void handle(contest *c, const event *e)
+{
+    line *l = &c->lines[e->line];
+    double part = share(c, l, e->step), start, ns;
+    double products = fmax(1.0, l->node ? upto(c, l, e->step + 1) - upto(c, l, e->step) : 1.0);
+    switch (e->what) {
+    case ASK_LINK:
+        ns = l->in_link * part;
+        start = serve(c, LINK, e->at_ns, ns);
+        push(c, l, e->step, ASK_BUS, start + ns);
+        return;
+    case ASK_BUS:
+        ns = l->in_bus * part;
+        start = serve(c, BUS, e->at_ns, ns);
+        arrive(c, l, e->step, start, start + ns / products, start + ns);
+        return;
+    case ASK_ALU:
+        ns = l->alu * part;
+        l->x = fmax(l->x, serve(c, ALU, e->at_ns, ns) + ns);
+        push(c, l, e->step, GIVE_BUS, l->x);
+        issue(c, l, e->at_ns);
+        return;
+    case GIVE_BUS:
+        ns = l->out_bus * part;
+        start = serve(c, BUS, e->at_ns, ns);
+        push(c, l, e->step, GIVE_LINK, fmax(start + ns, l->x + l->t.fill + ns / products));
+        return;
+    case GIVE_LINK:
+        ns = l->out_link * part;
+        start = ns > 0.0 ? serve(c, LINK, e->at_ns, ns) : e->at_ns;
+        push(c, l, e->step, ROW_OUT, start + ns);
+        return;
+    case FIRST_OUT:
+        c->cx->first[l->offset + e->step] = e->at_ns;
+        l->firsts = e->step + 1;
+        wake_readers(c, l, e->at_ns);
+        return;
+    case ROW_OUT:
+        c->cx->finish[l->offset + e->step] = e->at_ns;
+        l->done = e->step + 1;
+        l->firsts = l->firsts > l->done ? l->firsts : l->done;
+        wake_readers(c, l, e->at_ns);
+        return;
+    }
+}
+
+/* ---- the run --------------------------------------------------------------------------------------- */
+
+static void line_init(contest *c, line *l, cim_cc_op_id id, const cim_cc_node *node, uint32_t pick,
+                      cim_cc_stair *stairs)
+{
+    const cim_cc_plan *plan = c->cx->plan;
+    const cim_cc_stream *s = &c->cx->flow->stream[id];
+    double in = plan->prepared->traffic_in[id], out = plan->prepared->traffic_out[id];
+    *l = (line){.id = id, .node = node, .offset = s->offset, .steps = s->steps};
+    l->t = cim_cc_op_timing(c->cx, id, node, pick);
+    l->in_bus = in + out > 0.0 ? plan->bus_ns[id] * (in / (in + out)) : 0.0;
+    l->out_bus = plan->bus_ns[id] - l->in_bus;
+    l->alu = plan->alu_ns[id];
+    l->out_link = cim_cc_output_ns(plan, id);
+    l->in_link = fmax(0.0, plan->link_ns[id] - l->out_link);
+    if (!node)
+        return;
+    /* transfers are events here */
+    l->t.fill -= (plan->bus_ns[id] + plan->link_ns[id]) / upto(c, l, s->steps);
+    cim_cc_queue_start(&l->q, l->t.copies, l->t.unit, stairs + 2 * (size_t)s->offset);
+}
+
+bool cim_cc_time_contended(cim_cc_context *cx, cim_cc_range *r, const uint32_t *picks, bool record)
+{
+    cim_arena_mark mark = cim_arena_save(cx->ar);
+    uint32_t n = r->end_op - r->first_op, next = r->first, steps = 0;
+    contest c = {.cx = cx, .range = r, .record = record, .staggered = cim_cc_staggered(cx->plan)};
+    for (cim_cc_op_id id = r->first_op; id < r->end_op; id++)
+        steps += cx->flow->stream[id].steps;
+    c.cap = 3 * (size_t)steps + n;
+    c.lines = cim_arena_take(cx->ar, n, sizeof *c.lines);
+    c.heap = cim_arena_take(cx->ar, c.cap, sizeof *c.heap);
+    cim_cc_stair *stairs =
+        cim_arena_take(cx->ar, 2 * (size_t)cx->flow->total_steps, sizeof *stairs);
+    if (!c.lines || !c.heap || !stairs)
+        return false;
+    for (cim_cc_op_id id = r->first_op; id < r->end_op; id++) {
+        bool crossbar = cx->plan->node_of[id] != UINT32_MAX;
+        line_init(&c, &c.lines[id - r->first_op], id, crossbar ? &cx->plan->nodes[next] : NULL,
+                  crossbar ? picks[next] : 0, stairs);
+        next += crossbar;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        issue(&c, &c.lines[i], 0.0);
+    double latency = r->latency_ns;
+    while (c.n > 0) {
+        event e = pop(&c);
+        latency = fmax(latency, e.at_ns);
+        handle(&c, &e);
+    }
+    for (uint32_t i = 0; record && i < n; i++) {
+        const line *l = &c.lines[i];
+        cim_cc_op_plan *o = &cx->plan->ops[l->id];
+        o->start_ns = cx->begin[l->offset];
+        o->end_ns = cx->finish[l->offset + l->steps - 1];
+    }
+    r->latency_ns = latency;
+    cim_arena_rewind(cx->ar, mark);
+    return true;
+}
