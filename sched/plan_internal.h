@@ -160,6 +160,7 @@ typedef struct cim_cc_segment {
     double latency_ns;  /* one inference through the segment */
     double interval_ns; /* between inferences in steady state */
     double bound_ns;    /* lower bound of the latency over all duplications; 0: not computed */
+    bool contended;     /* its pipeline was timed with contention for shared resources */
     double start_ns;    /* of its first inference, reload included before it */
 } cim_cc_segment;
 
@@ -271,6 +272,7 @@ typedef struct cim_cc_range {
     double latency_ns, interval_ns;
     double shared_ns; /* work of resources that all operators share; pipelined only */
     double bound_ns;  /* lower bound of the latency over all duplications, 0 when not computed */
+    bool contended;   /* recorded with contention for shared resources */
 } cim_cc_range;
 
 /** Units that the copies of a range may take together. */

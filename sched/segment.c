@@ -258,6 +258,7 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *pi
         s->latency_ns = r.latency_ns;
         s->interval_ns = r.interval_ns;
         s->bound_ns = r.bound_ns;
+        s->contended = r.contended;
         s->reload_ns = writes ? cim_cc_range_reload_ns(plan, r.first, r.end) : 0.0;
         for (uint32_t k = r.first; k < r.end; k++) {
             cim_cc_node *n = &plan->nodes[k];

@@ -308,6 +308,7 @@ bool cim_cc_time_contended(cim_cc_context *cx, cim_cc_range *r, const uint32_t *
         o->end_ns = cx->finish[l->offset + l->steps - 1];
     }
     r->latency_ns = latency;
+    r->contended = true;
     cim_arena_rewind(cx->ar, mark);
     return true;
 }

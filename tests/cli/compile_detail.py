@@ -153,6 +153,8 @@ def check_pipeline(plan):
         return False
     if any(o["images"] > 1 or o["rows"] > 1024 or "parts" in o for o in ops.values()):
         return False
+    if any(s["contended"] for s in plan["segments"]):
+        return False
     for segment in plan["segments"]:
         members, finish = set(segment["operators"]), {}
         latency = 0.0
@@ -222,7 +224,9 @@ def main():
         check_candidates(plan)
         check_sums(plan)
         pipelines += check_pipeline(plan)
-        plan = compile_point(model, arch, *base, "schedule.stagger=false", objective="throughput")
+        plan = compile_point(model, arch, *base, "schedule.stagger=false", "chip.offchip_gb_per_s=null",
+                             "core.alu_ops_per_cycle=null", "chip.alu_ops_per_cycle=null",
+                             objective="throughput")
         check_duplication(plan, "max")
         pipelines += check_pipeline(plan)
         check_sums(plan)
