@@ -65,7 +65,9 @@ typedef enum cim_hw_segmentation {
 typedef enum cim_hw_binding { CIM_HW_BINDING_COLUMNS, CIM_HW_BINDING_CROSSBARS } cim_hw_binding;
 typedef enum cim_hw_placement {
     CIM_HW_PLACEMENT_ROW_MAJOR,
-    CIM_HW_PLACEMENT_SNAKE
+    CIM_HW_PLACEMENT_SNAKE,
+    CIM_HW_PLACEMENT_HILBERT,
+    CIM_HW_PLACEMENT_OPTIMISED
 } cim_hw_placement;
 
 /* Integers are int64_t and choices int64_t too (an enum's value), reals double, so that the field
@@ -266,6 +268,7 @@ extern const char *const cim_hw_device_words[];
 extern const char *const cim_hw_level_words[];
 extern const char *const cim_hw_objective_words[];
 extern const char *const cim_hw_noc_words[];
+extern const char *const cim_hw_placement_words[];
 extern const char *const cim_hw_tier_words[]; /* chip, core, crossbar: "per" of a component */
 
 #endif

@@ -18,7 +18,7 @@ const char *const cim_hw_tier_words[] = {"chip", "core", "crossbar", NULL};
 static const char *const duplication_words[] = {"exact", "divisor", "none", NULL};
 static const char *const segmentation_words[] = {"optimal", "greedy", NULL};
 static const char *const binding_words[] = {"columns", "crossbars", NULL};
-static const char *const placement_words[] = {"row_major", "snake", NULL};
+const char *const cim_hw_placement_words[] = {"row_major", "snake", "hilbert", "optimised", NULL};
 
 /* The words are indexed by the enums of arch.h. */
 _Static_assert(sizeof cim_hw_device_words / sizeof *cim_hw_device_words == CIM_HW_N_DEVICES + 1,
@@ -145,8 +145,8 @@ const cim_hw_field cim_hw_fields[] = {
          "computes"),
     INTEGER("schedule.effort", schedule.effort, 1, 1000, 1, "",
             "how long copies of a pipeline are searched for: times the work of a search's point"),
-    WORDS("schedule.placement", schedule.placement, placement_words, CIM_HW_PLACEMENT_ROW_MAJOR,
-          NOT_YET(CIM_HW_PLACEMENT_SNAKE), "order in which operators take cores"),
+    WORDS("schedule.placement", schedule.placement, cim_hw_placement_words,
+          CIM_HW_PLACEMENT_ROW_MAJOR, 0, "order in which operators take cores"),
     {.path = "schedule.peak_power_cap_w",
      .type = CIM_HW_REAL,
      .offset = AT(schedule.peak_power_cap_w),

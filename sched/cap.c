@@ -79,7 +79,7 @@ static bool alone_too_hungry(cim_cc_plan *plan)
         double ns =
             fmax((double)plan->prepared->breaks[n->xb]->n * n->variants[0].unit_ns, n->floor_ns) +
             n->variants[0].fill_ns;
-        double mw = plan->ops[n->op].energy_pj / n->n_parts / ns + plan->chip.leakage_mw;
+        double mw = plan->ops[n->op].cap_pj / n->n_parts / ns + plan->chip.leakage_mw;
         infeasible(plan, "with leakage, one copy of operator ", plan->graph->ops[n->op].name,
                    mw * 1e-3);
         return true;
@@ -96,20 +96,32 @@ static bool slow_digital(cim_cc_context *cx)
     for (uint32_t i = 0; slow && i < plan->graph->n_ops; i++) {
         slow[i] = plan->digital_ns[i];
         if (plan->node_of[i] == UINT32_MAX && slow[i] > 0.0)
-            slow[i] = fmax(slow[i], plan->ops[i].energy_pj / cap);
+            slow[i] = fmax(slow[i], plan->ops[i].cap_pj / cap);
         plan->ops[i].stage_ns = slow[i];
     }
     plan->digital_ns = slow;
     return slow != NULL;
 }
 
+/* Where operators are placed decides how far their traffic goes; what turned out to draw more than
+ * expected is taken for that much, and the choices are made again. */
 static bool one_by_one(cim_cc_context *cx, best *b, cim_status *status)
 {
-    cx->plan->one_by_one = true;
-    *status = slow_digital(cx) ? cim_cc_choices_build(cx) : CIM_E_NOMEM;
-    if (*status != CIM_OK || alone_too_hungry(cx->plan))
-        return false;
-    return try_one(cx, cx->plan->budget, b, status);
+    enum { TRIES = 3 };
+    cim_cc_plan *plan = cx->plan;
+    double *digital_ns = plan->digital_ns;
+    plan->one_by_one = true;
+    for (int i = 0; i < TRIES; i++) {
+        plan->digital_ns = digital_ns;
+        *status = slow_digital(cx) ? cim_cc_choices_build(cx) : CIM_E_NOMEM;
+        if (*status != CIM_OK || alone_too_hungry(plan) || !try_one(cx, plan->budget, b, status))
+            return false;
+        if (keeps(plan))
+            break;
+        for (uint32_t k = 0; k < plan->graph->n_ops; k++)
+            plan->ops[k].cap_pj = fmax(plan->ops[k].cap_pj, plan->ops[k].energy_pj);
+    }
+    return true;
 }
 
 bool cim_cc_schedule_capped(cim_cc_context *cx, cim_status *status)

@@ -24,17 +24,15 @@ static cim_status scratch_alloc(cim_cc_context *cx)
                : CIM_E_NOMEM;
 }
 
-static void price_operators(cim_cc_plan *plan, bool picked)
+/* Dynamic energy of every operator: does not depend on copies, so it is expected before them but for
+ * where they will be and which variant of a mapping they are of. */
+static void price_operators(cim_cc_plan *plan)
 {
     double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
     for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
-        const cim_cc_node *n =
-            plan->node_of[i] == UINT32_MAX ? NULL : &plan->nodes[plan->node_of[i]];
-        if (picked && (!n || cim_cc_node_picked(n) == n->variants) &&
-            isnan(plan->arch.chip.buffer_kib))
-            continue;
         cim_cc_count_op(plan, i, ev);
         plan->ops[i].energy_pj = cim_cost_energy(&plan->chip, ev, 0.0, pj);
+        plan->ops[i].noc_bit_hops = ev[CIM_EV_NOC_BIT_HOP];
     }
 }
 
@@ -71,14 +69,17 @@ bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p
     plan->alu_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->alu_ns);
     plan->bus_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->bus_ns);
     plan->link_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->link_ns);
-    *status = plan->ops && plan->digital_ns && plan->alu_ns && plan->bus_ns && plan->link_ns
-                  ? CIM_OK
-                  : CIM_E_NOMEM;
+    bool ok = plan->ops && plan->digital_ns && plan->alu_ns && plan->bus_ns && plan->link_ns;
+    ok = ok && cim_cc_noc_init(&plan->noc, &plan->arch, ar);
+    *status = ok ? CIM_OK : CIM_E_NOMEM;
     if (*status != CIM_OK || !cim_cc_pass_map(cx, status))
         return false;
     *status = scratch_alloc(cx);
     if (*status == CIM_OK) {
-        price_operators(plan, false);
+        cim_cc_place_expect(plan);
+        price_operators(plan);
+        for (uint32_t i = 0; i < plan->graph->n_ops; i++)
+            plan->ops[i].expect_pj = plan->ops[i].cap_pj = plan->ops[i].energy_pj;
         *status = cim_cc_choices_build(cx);
     }
     return *status == CIM_OK;
@@ -93,10 +94,11 @@ bool cim_cc_schedule(cim_cc_context *cx, cim_status *status)
     if (!cim_cc_pass_segment(cx, status))
         return false;
     *status = cim_cc_pass_buffer(cx) ? CIM_OK : CIM_E_NOMEM;
+    if (*status == CIM_OK)
+        *status = cim_cc_pass_place(cx);
     if (*status != CIM_OK)
         return false;
-    price_operators(plan,
-                    true); /* remapped or waiting off-chip, they count otherwise than before */
+    price_operators(plan);
     *status = cim_cc_pass_power(cx);
     if (*status != CIM_OK)
         return false;

@@ -78,6 +78,21 @@ static void count_waiting(const cim_cc_plan *plan, cim_cc_op_id id, double out, 
     }
 }
 
+double cim_cc_sum_bits(const cim_cc_plan *plan, cim_cc_op_id id)
+{
+    if (plan->node_of[id] == UINT32_MAX)
+        return 0.0;
+    const cim_hw_arch *a = &plan->arch;
+    const cim_cc_op *op = &plan->graph->ops[id];
+    const cim_cc_node *n = &plan->nodes[plan->node_of[id]];
+    const cim_cc_mapping *m = &cim_cc_node_picked(n)->map;
+    double cores = ceil_ratio((double)m->crossbars, (double)a->core.crossbars) * n->n_parts;
+    double outputs = (double)op->matrix_cols * (double)op->groups * (double)op->mvms;
+    /* row tiles that sit in different cores; a sum is 2 x the activation's bits wide */
+    double spread = fmin(cores, (double)m->row_tiles) - 1.0;
+    return spread > 0.0 ? spread * outputs * 2.0 * (double)a->workload.activation_bits : 0.0;
+}
+
 static void count_traffic(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc_node *n,
                           double *ev)
 {
@@ -87,22 +102,12 @@ static void count_traffic(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc
     double in = plan->prepared->traffic_in[id] * bits;
     double out = plan->prepared->traffic_out[id] * bits;
     if (n) {
-        const cim_cc_mapping *m = &cim_cc_node_picked(n)->map;
-        double products = (double)op->mvms, row_tiles = (double)m->row_tiles;
-        double cores = ceil_ratio((double)m->crossbars, (double)a->core.crossbars) * n->n_parts;
-        double outputs = (double)op->matrix_cols * (double)op->groups * products;
-        ev[CIM_EV_L1_READ_BIT] += (double)op->matrix_rows * (double)op->groups * products * bits;
+        ev[CIM_EV_L1_READ_BIT] +=
+            (double)op->matrix_rows * (double)op->groups * (double)op->mvms * bits;
         ev[CIM_EV_L1_WRITE_BIT] += in + (double)op->out_elements * bits;
-        /* partial sums of row tiles that sit in different cores: 2 x bits wide, one hop */
-        double spread = fmin(cores, row_tiles) - 1.0;
-        if (spread > 0.0)
-            ev[CIM_EV_NOC_BIT_HOP] += spread * outputs * 2.0 * bits;
+        ev[CIM_EV_NOC_BIT_HOP] += cim_cc_sum_bits(plan, id) * plan->ops[id].sum_hops;
     }
-    /* Through a global buffer a result travels there and from there to its readers; without one it
-     * travels straight to them. */
-    ev[CIM_EV_NOC_BIT_HOP] += in * plan->hops;
     if (!isnan(a->chip.buffer_kib)) {
-        ev[CIM_EV_NOC_BIT_HOP] += out * plan->hops;
         ev[CIM_EV_L0_READ_BIT] += in;
         ev[CIM_EV_L0_WRITE_BIT] += out;
         count_waiting(plan, id, out, ev);
@@ -139,6 +144,7 @@ void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double ev[CIM_COS
     for (int i = 0; i < CIM_COST_N_EVENTS; i++)
         ev[i] = 0.0;
     ev[CIM_EV_OFFCHIP_BIT] += cim_cc_border_bits(plan, id);
+    ev[CIM_EV_NOC_BIT_HOP] += plan->ops[id].route_bit_hops;
     if (op->unit == CIM_CC_UNIT_NONE)
         return;
     const cim_cc_node *n = plan->node_of[id] == UINT32_MAX ? NULL : &plan->nodes[plan->node_of[id]];

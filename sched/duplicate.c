@@ -49,7 +49,7 @@ static bool keeps_cap(const cim_cc_plan *plan, const cim_cc_node *n, double busy
 {
     double cap = plan->arch.schedule.peak_power_cap_w * 1e3 - plan->chip.leakage_mw;
     return !plan->one_by_one || isnan(cap) ||
-           plan->ops[n->op].energy_pj / n->n_parts <= cap * busy_ns * (1.0 + 1e-9);
+           plan->ops[n->op].cap_pj / n->n_parts <= cap * busy_ns * (1.0 + 1e-9);
 }
 
 static void add_choice(const cim_cc_plan *plan, cim_cc_node *n, const cursor *c, uint32_t variant)
@@ -204,7 +204,7 @@ static double range_energy_pj(const cim_cc_plan *plan, const cim_cc_range *r, bo
 {
     double pj = plan->chip.leakage_mw * cim_cc_range_run_ns(plan, r);
     for (cim_cc_op_id id = r->first_op; id < r->end_op; id++)
-        pj += (double)plan->arch.workload.batch * plan->ops[id].energy_pj;
+        pj += (double)plan->arch.workload.batch * plan->ops[id].expect_pj;
     for (uint32_t i = r->first; writes && i < r->end; i++)
         pj += plan->nodes[i].write_pj * (double)plan->nodes[i].choice_copies[picks[i]];
     return pj;

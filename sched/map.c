@@ -125,34 +125,6 @@ static void map_shared(cim_cc_plan *plan, cim_cc_op_id id)
     plan->digital_ns[id] = o->stage_ns = busy;
 }
 
-/* Mean hops between two different cores drawn at random: what a transfer travels when placement
- * does not know the traffic. Mesh k x k: 2k/3 (Dally & Towles 2004, section 3.2); torus: k/2. */
-static double mean_hops(const cim_hw_arch *a)
-{
-    double n = (double)a->chip.cores, side = ceil(sqrt(n));
-    if (a->noc_cost && a->noc_cost_n > 1) {
-        double sum = 0.0;
-        int64_t m = a->noc_cost_n;
-        for (int64_t i = 0; i < m * m; i++)
-            sum += a->noc_cost[i];
-        return sum / (double)(m * (m - 1));
-    }
-    if (a->chip.cores <= 1)
-        return 0.0;
-    switch (a->chip.noc) {
-    case CIM_HW_NOC_BUS:
-        return 1.0;
-    case CIM_HW_NOC_MESH:
-        return 2.0 * side / 3.0;
-    case CIM_HW_NOC_TORUS:
-        return side / 2.0;
-    case CIM_HW_NOC_TREE:
-        return 2.0 * log2(n);
-    default:
-        return 0.0;
-    }
-}
-
 static void chip_rates(cim_cc_plan *plan)
 {
     const cim_cost_chip *c = &plan->chip;
@@ -161,7 +133,6 @@ static void chip_rates(cim_cc_plan *plan)
     int64_t cores = plan->overlapped ? a->chip.cores / 2 : a->chip.cores;
     plan->budget = plan->units_are_cores ? cores : cores * a->core.crossbars;
     plan->copy_budget = plan->budget;
-    plan->hops = mean_hops(a);
     /* Digital operators use the chip's ALU and the cores' ALUs together; a rate that is not given
      * is no bottleneck. */
     bool chip_alu = isfinite(a->chip.alu_ops_per_cycle);

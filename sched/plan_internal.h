@@ -4,6 +4,7 @@
  *   segment    which nodes run together; calls duplicate and pipeline to price a segment
  *   duplicate  copies of every node
  *   pipeline   start and end of every operator
+ *   place      where on the chip every operator is, and the hops of its traffic
  *   count      events of every operator
  *   power      peak power, then metrics
  *
@@ -12,6 +13,7 @@
 #define CIM_SCHED_PLAN_INTERNAL_H
 
 #include "sched/knapsack.h"
+#include "sched/noc.h"
 #include "sched/plan.h"
 #include "sched/queue.h"
 
@@ -49,6 +51,25 @@ typedef struct cim_cc_lead {
     double fraction;
 } cim_cc_lead;
 
+/** Where traffic starts or ends: a crossbar operator (its index among them), or one of */
+#define CIM_CC_AT_ALUS (CIM_CC_INVALID - 1) /* wherever digital operators run */
+#define CIM_CC_AT_PORT CIM_CC_INVALID       /* the global buffer, the chip's border */
+
+/** Elements of an operator's traffic between two places, per inference. */
+typedef struct cim_cc_route {
+    uint32_t from, to;
+    cim_cc_op_id op; /* whose traffic it is: the reader; of a network's output its operator */
+    double elements;
+} cim_cc_route;
+
+/** All of a network's traffic, by operator, and again by crossbar operator: the routes of the i-th are
+ *  touching[first[i]] .. touching[first[i + 1] - 1]. */
+typedef struct cim_cc_routes {
+    cim_cc_route *all;
+    uint32_t n;
+    uint32_t *first, *touching;
+} cim_cc_routes;
+
 struct cim_cc_prepared {
     const cim_cc_graph *graph;
     cim_arena arena; /* owns all below */
@@ -63,6 +84,7 @@ struct cim_cc_prepared {
     cim_cc_lead *leads;        /* ascending by `to` */
     uint32_t n_leads;
     double *fill; /* per operator: fraction of its stream its consumers wait for at the start */
+    cim_cc_routes direct, buffered; /* straight from producer to consumer, or through the port */
 };
 
 /* ---- the plan ------------------------------------------------------------------------------------- */
@@ -136,6 +158,9 @@ typedef struct cim_cc_node {
         first_unit; /* its units in the segment are [first_unit, first_unit + weight of the pick):
                            cores of plan->core_order, or crossbars counted along it; copies one after
                            another */
+    double
+        hop_ns; /* head of its inputs and results over the network between cores, once per product;
+                      not part of the stage's time */
 } cim_cc_node;
 
 /** The mapping a choice stands for. */
@@ -169,9 +194,17 @@ typedef struct cim_cc_op_plan {
     double start_ns, end_ns; /* of the first inference, from the start of the run */
     cim_cc_limit limit;
     double energy_pj; /* dynamic */
+    double expect_pj; /* the same before anything is placed or another variant picked */
+    double cap_pj;    /* what a power cap takes it for: the largest of these seen */
     uint32_t segment;
     int64_t window_rows; /* rows of its result that are kept at a time, of op->rows * op->images */
     bool offchip;        /* its result waits off-chip: the global buffer has no room */
+    /* network between cores: expected of a random placement until pass place */
+    double route_bit_hops; /* of what it reads (and of results, below), per inference */
+    double noc_bit_hops;   /* the same and partial sums */
+    double in_hops, out_hops,
+        sum_hops; /* mean of what it reads; of its results to the port (buffer or
+                                           border); between neighbouring cores of a copy */
 } cim_cc_op_plan;
 
 /** Power from a moment on. */
@@ -187,10 +220,11 @@ struct cim_cc_plan {
     bool units_are_cores;
     int64_t budget; /* units a segment may take: the chip's, or half of them when the other half
                               is being written */
-    int64_t copy_budget;   /* units that copies may take: budget, less under a power cap */
-    bool overlapped;       /* a segment is written while the one before it runs */
-    bool one_by_one;       /* operators may not overlap: a power cap */
-    double hops;           /* mean hops of one transfer */
+    int64_t copy_budget; /* units that copies may take: budget, less under a power cap */
+    bool overlapped;     /* a segment is written while the one before it runs */
+    bool one_by_one;     /* operators may not overlap: a power cap */
+    cim_cc_noc noc;
+    double mean_hops;      /* of all traffic between operators, by bits */
     double l0_bits_per_ns; /* traffic between cores and buffer */
     double alu_ops_per_ns; /* digital operators */
     cim_cc_node *nodes;
@@ -310,6 +344,14 @@ bool cim_cc_pass_buffer(cim_cc_context *cx);
 double cim_cc_border_bits(const cim_cc_plan *plan, cim_cc_op_id id);
 /** The share of link_ns that results need. */
 double cim_cc_output_ns(const cim_cc_plan *plan, cim_cc_op_id id);
+/** Routes of a network's traffic (place_prepare.c). @return false: out of memory */
+bool cim_cc_routes_build(cim_cc_prepared *p);
+/** What random placement lets expect, so that operators have a price before they have a place. */
+void cim_cc_place_expect(cim_cc_plan *plan);
+/** Pass place: core_order, first_unit of nodes (optimised only), hops of every operator's traffic. */
+cim_status cim_cc_pass_place(cim_cc_context *cx);
+/** Bits of partial sums that cross from core to core, per inference. */
+double cim_cc_sum_bits(const cim_cc_plan *plan, cim_cc_op_id id);
 /** Dynamic events of one operator and inference, weights' programming not included. */
 void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double events[CIM_COST_N_EVENTS]);
 /** Events before a segment of several: programming its weights and bringing them in, and what

@@ -74,6 +74,7 @@ static void write_parts(const cim_cc_node *last, cim_jw *w)
         cim_jw_int(w, "crossbars_per_copy", cim_cc_node_picked(n)->map.crossbars);
         cim_jw_int(w, "units_per_copy", cim_cc_node_picked(n)->units);
         cim_jw_int(w, "copies", n->choice_copies[n->pick]);
+        cim_jw_int(w, "first_unit", n->first_unit);
         cim_jw_double(w, "stage_s", n->choices[n->pick].cost * 1e-9);
         cim_jw_object_end(w);
     }
@@ -106,8 +107,24 @@ static void write_node(const cim_cc_plan *p, const cim_cc_node *n, bool detail, 
     if (detail) {
         cim_jw_double(w, "product_s", v->unit_ns * 1e-9);
         cim_jw_double(w, "fill_s", v->fill_ns * 1e-9);
+        cim_jw_double(w, "hop_s", n->hop_ns * 1e-9);
+        cim_jw_int(w, "first_unit", n->first_unit);
         write_choices(n, w);
     }
+}
+
+/* What the operator moves over the network between cores, and how far. */
+static void write_hops(const cim_cc_plan *p, cim_cc_op_id id, cim_jw *w)
+{
+    const cim_cc_op_plan *o = &p->ops[id];
+    cim_jw_int(w, "elements", p->graph->ops[id].out_elements);
+    cim_jw_double(w, "traffic_in", p->prepared->traffic_in[id]);
+    cim_jw_double(w, "traffic_out", p->prepared->traffic_out[id]);
+    cim_jw_double(w, "partial_sum_bits", cim_cc_sum_bits(p, id));
+    cim_jw_double(w, "in_hops", o->in_hops);
+    cim_jw_double(w, "out_hops", o->out_hops);
+    cim_jw_double(w, "partial_sum_hops", o->sum_hops);
+    cim_jw_double(w, "noc_bit_hops", o->noc_bit_hops);
 }
 
 /* How the operator's output streams and what it waits for: enough to recompute the pipeline. */
@@ -159,8 +176,10 @@ static void write_operator(const cim_cc_plan *p, cim_cc_op_id id, bool detail, c
     cim_jw_string(w, "limited_by", cim_cc_limit_words[o->limit]);
     cim_jw_int(w, "buffered_rows", o->window_rows);
     cim_jw_bool(w, "offchip", o->offchip);
-    if (detail)
+    if (detail) {
+        write_hops(p, id, w);
         write_stream(p, op, w);
+    }
     cim_jw_object_end(w);
 }
 
@@ -220,6 +239,25 @@ static void write_curve(const cim_cc_plan *p, cim_jw *w)
     cim_jw_object_end(w);
 }
 
+/* The cores' grid, and which core is at each position of the curve (`units` are counted along it). */
+static void write_placement(const cim_cc_plan *p, bool detail, cim_jw *w)
+{
+    const cim_cc_noc *noc = &p->noc;
+    cim_jw_object(w, "placement");
+    cim_jw_string(w, "order", cim_hw_placement_words[p->arch.schedule.placement]);
+    cim_jw_int(w, "columns", noc->side);
+    cim_jw_int(w, "rows", noc->rows);
+    cim_jw_int(w, "port_core", noc->port);
+    cim_jw_double(w, "mean_hops", p->mean_hops);
+    if (detail) {
+        cim_jw_array(w, "cores");
+        for (uint32_t i = 0; i < noc->n; i++)
+            cim_jw_int(w, NULL, p->core_order ? p->core_order[i] : i);
+        cim_jw_array_end(w);
+    }
+    cim_jw_object_end(w);
+}
+
 void cim_cc_plan_write_json(const cim_cc_plan *p, bool detail, cim_jw *w, const char *key)
 {
     const cim_cc_graph *g = p->graph;
@@ -246,6 +284,8 @@ void cim_cc_plan_write_json(const cim_cc_plan *p, bool detail, cim_jw *w, const 
         write_bound(p, w);
     if (detail && ok)
         write_curve(p, w);
+    if (ok)
+        write_placement(p, detail, w);
     cim_jw_array(w, "segments");
     for (uint32_t i = 0; ok && i < p->n_segments; i++)
         write_segment(p, &p->segments[i], detail, w);
@@ -373,6 +413,11 @@ void cim_cc_plan_write_text(const cim_cc_plan *p, bool detail, cim_text *out)
                           (long long)p->budget, reload, latency);
         }
     text_remapped(p, out);
+    if (!p->noc.free)
+        cim_text_addf(out, "%splacement %s on %u x %u cores: traffic goes %.3g hops in the mean\n",
+                      p->n_segments > 1 || detail ? "" : "\n",
+                      cim_hw_placement_words[p->arch.schedule.placement], p->noc.side, p->noc.rows,
+                      p->mean_hops);
     cim_text_add(out, "\n");
     for (int i = 0; i < CIM_CC_N_METRICS; i++) {
         const char *unit = cim_cc_metric_units[i];

@@ -281,7 +281,7 @@ cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out, cim_
         if (graph->ops[i].unit == CIM_CC_UNIT_CROSSBAR)
             p->xb[p->n_xb++] = i;
     if (!ok || !prepare_breaks(p) || !prepare_traffic(p) || !build_flow(p, &p->fine, FINE_STEPS) ||
-        !build_flow(p, &p->coarse, COARSE_STEPS) || !prepare_leads(p)) {
+        !build_flow(p, &p->coarse, COARSE_STEPS) || !prepare_leads(p) || !cim_cc_routes_build(p)) {
         cim_cc_prepared_destroy(p);
         return cim_err_set(err, CIM_E_NOMEM, graph->name, "out of memory preparing the network");
     }

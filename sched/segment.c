@@ -346,7 +346,7 @@ static double run_edp(const cim_cc_plan *plan)
     double ev[CIM_COST_N_EVENTS], rows[CIM_COST_N_KINDS];
     double pj = plan->chip.leakage_mw * plan->latency_ns;
     for (uint32_t i = 0; i < plan->graph->n_ops; i++)
-        pj += (double)plan->arch.workload.batch * plan->ops[i].energy_pj;
+        pj += (double)plan->arch.workload.batch * plan->ops[i].expect_pj;
     for (uint32_t i = 0; i < plan->n_segments; i++) {
         cim_cc_count_reload(plan, i, ev);
         pj += cim_cost_energy(&plan->chip, ev, 0.0, rows);

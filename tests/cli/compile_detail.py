@@ -181,6 +181,107 @@ def check_pipeline(plan):
     return True
 
 
+def hops_between(plan):
+    """Hops from core to core and to the port (core number -1), from the README's table."""
+    noc, place = plan["arch"]["chip"]["noc"], plan["placement"]
+    side, rows, port = place["columns"], place["rows"], place["port_core"]
+    levels = max(plan["arch"]["chip"]["cores"] - 1, 0).bit_length()
+
+    def along(a, b, n):
+        return min(abs(a - b), n - abs(a - b)) if noc == "torus" else abs(a - b)
+
+    def hops(a, b):
+        if a == b == -1 or noc == "ideal":
+            return 0
+        if -1 in (a, b):
+            return {"bus": 1, "tree": levels}.get(noc) or 1 + hops(port, max(a, b))
+        if noc in ("bus", "tree"):
+            return int(a != b) if noc == "bus" else 2 * (a ^ b).bit_length()
+        return along(a % side, b % side, side) + along(a // side, b // side, rows)
+
+    return hops
+
+
+def cores_of(plan, o):
+    """Share of an operator's crossbars in every core it uses."""
+    per_core, where = plan["arch"]["core"]["crossbars"], {}
+    for part in o.get("parts", [o]):
+        units, crossbars = part["units_per_copy"], part["crossbars_per_copy"]
+        for c in range(part["copies"]):
+            for x in range(crossbars):
+                if plan["schedule"]["unit"] == "core":
+                    position = part["first_unit"] + c * units + x // per_core
+                else:
+                    position = (part["first_unit"] + c * units + x) // per_core
+                core = plan["placement"]["cores"][position]
+                where[core] = where.get(core, 0) + 1 / crossbars / part["copies"] / len(o.get("parts", [o]))
+    return where
+
+
+def places(plan):
+    ops, where = plan["operators"], []
+    n = plan["arch"]["chip"]["cores"]
+    chip, core = plan["arch"]["chip"]["alu_ops_per_cycle"], plan["arch"]["core"]["alu_ops_per_cycle"]
+    at_port = 0 if chip is None else 1 if core is None else chip / (chip + n * core)
+    for o in ops:
+        if o["unit"] == "crossbar":
+            where.append(cores_of(plan, o))
+        elif o["unit"] == "none" or o["traffic_in"] == 0:  # renaming, or fused with its producer
+            here, total = {}, sum(e["elements"] for e in o["inputs"])
+            for e in o["inputs"]:
+                source = where[e["producer"]] if e["producer"] >= 0 else {-1: 1}
+                for c, share in source.items():
+                    here[c] = here.get(c, 0) + share * e["elements"] / total
+            where.append(here)
+        else:
+            where.append({**{c: (1 - at_port) / n for c in range(n)}, -1: at_port})
+    return where
+
+
+def check_hops(plan):
+    """Traffic times mean hops over all pairs of cores, operator by operator."""
+    where, hops, total = places(plan), hops_between(plan), 0
+    table = {}
+
+    def mean(a, b):
+        def d(i, j):
+            if (i, j) not in table:
+                table[i, j] = hops(i, j)
+            return table[i, j]
+        return sum(x * y * d(i, j) for i, x in a.items() for j, y in b.items())
+
+    bits, port = plan["arch"]["workload"]["activation_bits"], {-1: 1}
+    read = {e["producer"] for o in plan["operators"] for e in o["inputs"]}
+    for o in plan["operators"]:
+        here, expected = where[o["id"]], 0
+        if plan["arch"]["chip"]["buffer_kib"] is not None:
+            expected += o["traffic_in"] * mean(port, here) + o["traffic_out"] * mean(here, port)
+        else:
+            for e in o["inputs"] if o["traffic_in"] else []:
+                expected += e["elements"] * mean(where[e["producer"]] if e["producer"] >= 0 else port, here)
+            if o["id"] not in read:  # a result of the network
+                expected += o["elements"] * mean(here, port)
+        expected = bits * expected + o["partial_sum_bits"] * o["partial_sum_hops"]
+        assert close(o["noc_bit_hops"], expected) or expected == o["noc_bit_hops"], (o["name"], expected)
+        total += o["noc_bit_hops"]
+    return total
+
+
+def check_placements():
+    for model, arch, sets in (("resnet18", "isaac", []), ("mobilenet_v2", "isaac", ["schedule.level=mvm"]),
+                              ("resnet18", "puma", []), ("vgg8", "jia2021", []),
+                              ("vgg7", "baseline", ["chip.noc=tree", "chip.cores=160"]),
+                              ("vgg7", "isaac", ["chip.noc=torus", "chip.alu_ops_per_cycle=64"]),
+                              ("resnet18", "isaac", ["chip.noc=bus"])):
+        found = {}
+        for order in ("row_major", "snake", "hilbert", "optimised"):
+            plan = compile_point(model, arch, *sets, "schedule.placement=" + order)
+            assert sorted(plan["placement"]["cores"]) == list(range(plan["arch"]["chip"]["cores"]))
+            found[order] = check_hops(plan)
+            check_sums(plan)
+        assert found["optimised"] <= min(found.values()) * (1 + 1e-9), (model, arch, found)
+
+
 def check_sums(plan):
     m = plan["metrics"]
     for key, total in (("energy_breakdown_j", m["energy_j"]), ("area_breakdown_mm2", m["area_mm2"]),
@@ -241,6 +342,7 @@ def main():
         check_candidates(plan)
         check_sums(plan)
         points += 1
+    check_placements()
     assert points > 40 and pipelines > 10, (points, pipelines)
     print(f"{points} points recomputed, {pipelines} pipelines")
 
