@@ -149,7 +149,8 @@ def check_pipeline(plan):
     ops = {o["id"]: o for o in plan["operators"]}
     a = plan["arch"]
     staggered = a["schedule"]["stagger"] and a["schedule"]["level"] in ("mvm", "vvm")
-    if staggered or a["chip"]["buffer_bits_per_cycle"] is not None:
+    if staggered or a["chip"]["buffer_bits_per_cycle"] is not None or \
+            a["chip"]["offchip_gb_per_s"] is not None:
         return False
     if any(o["images"] > 1 or o["rows"] > 1024 or "parts" in o for o in ops.values()):
         return False
@@ -324,10 +325,10 @@ def main():
         check_mapping(plan)
         check_candidates(plan)
         check_sums(plan)
-        pipelines += check_pipeline(plan)
-        plan = compile_point(model, arch, *base, "schedule.stagger=false", "chip.offchip_gb_per_s=null",
-                             "core.alu_ops_per_cycle=null", "chip.alu_ops_per_cycle=null",
-                             objective="throughput")
+        free = ["schedule.stagger=false", "chip.offchip_gb_per_s=null", "core.alu_ops_per_cycle=null",
+                "chip.alu_ops_per_cycle=null"]
+        pipelines += check_pipeline(compile_point(model, arch, *base, *free))
+        plan = compile_point(model, arch, *base, *free, objective="throughput")
         check_duplication(plan, "max")
         pipelines += check_pipeline(plan)
         check_sums(plan)
