@@ -60,11 +60,14 @@ extern const char *const cim_cost_event_names[CIM_COST_N_EVENTS];
 
 /* Remarks of a pricing that the report spells out (bits of cim_cost_chip.notes). */
 enum {
-    CIM_COST_NOTE_SUPPLY = 1,    /* supply outside the range of the scaling fits: C V^2 beyond it */
-    CIM_COST_NOTE_BUFFER = 2,    /* a buffer outside the CACTI table's sizes: extrapolated */
-    CIM_COST_NOTE_PARTS = 4,     /* more instances of a listed component charged than listed */
-    CIM_COST_NOTE_ADC_STEP = 8,  /* conversion, not reading, sets the step */
-    CIM_COST_NOTE_CELL_BITS = 16 /* more bits per cell than the device entry vouches for */
+    CIM_COST_NOTE_SUPPLY = 1,   /* supply outside the range of the scaling fits: C V^2 beyond it */
+    CIM_COST_NOTE_BUFFER = 2,   /* a buffer outside the CACTI table's sizes: extrapolated */
+    CIM_COST_NOTE_PARTS = 4,    /* more instances of a listed component charged than listed */
+    CIM_COST_NOTE_ADC_STEP = 8, /* conversion, not reading, sets the step */
+    CIM_COST_NOTE_CELL_BITS = 16, /* more bits per cell than the device entry vouches for */
+    CIM_COST_NOTE_ADC_PITCH = 32, /* converters narrower than any published */
+    CIM_COST_NOTE_MERGE = 64,     /* joined bitlines: the SQNR does not see their weighting */
+    CIM_COST_NOTE_LAST = CIM_COST_NOTE_MERGE
 };
 
 /** Unit costs of one chip. All times in ns (INFINITY rates: no bottleneck), energies in pJ, power

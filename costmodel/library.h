@@ -40,14 +40,31 @@ typedef enum cost_scaling {
     COST_SCALE_VOLTAGE  /* energy C V^2 whatever the node, area like logic */
 } cost_scaling;
 
+/* Ways to build an array of one device: as its entry describes, summing currents on bitlines,
+ * storing bits beside adder trees, or with a transistor per cell. */
+typedef enum cost_array_kind {
+    COST_ARRAY_OWN,
+    COST_ARRAY_CURRENT,
+    COST_ARRAY_DIGITAL,
+    COST_ARRAY_TRANSISTOR,
+    COST_N_ARRAYS
+} cost_array_kind;
+typedef struct cost_array {
+    bool present;
+    cost_scale at;   /* where the values were published */
+    double f2;       /* bare cell */
+    double overhead; /* array with drivers, decoders and sensing over its bare cells, >= 1 */
+    double read_pj;
+} cost_array;
+
 typedef struct cost_device {
     bool present;
     cost_scaling scaling;
     bool wordline;          /* driven by plain wordlines instead of the analog driver "dac" */
     cost_scale at, leak_at; /* where the values were published */
     double max_bits;
-    double cell_f2, digital_f2; /* of an analog and of a digital CIM array */
-    double read_pj, read_ns, read_rows;
+    cost_array array[COST_N_ARRAYS];
+    double read_ns, read_rows;
     double write_pj, write_row_ns;
     double leak_mw; /* per cell */
     double endurance, r_on, r_off, variation;
@@ -58,7 +75,8 @@ typedef enum cost_adc_form {
     COST_ADC_ACCELERGY,
     COST_ADC_ZIGZAG,
     COST_ADC_NEUROSIM,
-    COST_ADC_SILICON
+    COST_ADC_SILICON,
+    COST_ADC_MURMANN
 } cost_adc_form;
 
 typedef struct cost_adc_model {
@@ -104,7 +122,13 @@ typedef struct cost_digital {
     cost_scale at;
     double gate_pj, gate_um2, gate_ns, adder_pj, adder_um2, adders;
     double gate_activity, adder_activity, layout;
+    double sum_gates, carry_gates; /* gate delays of a full adder */
 } cost_digital;
+
+typedef struct cost_pitch { /* width of a converter in F */
+    double published_f;     /* narrowest published */
+    double min_f;           /* below: impossible */
+} cost_pitch;
 
 typedef struct cost_wordline {
     cost_scale at;
@@ -185,6 +209,7 @@ struct cim_cost_library {
     cost_unit dac, sample_hold;
     cost_wordline wordline;
     cost_digital digital;
+    cost_pitch pitch;
     cost_alu alu;
     cost_wire wire;
     cost_router router;

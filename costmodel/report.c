@@ -124,6 +124,18 @@ static bool note_text(const cim_hw_arch *a, const cim_cost_chip *c, unsigned bit
         snprintf(s, size, "device.bits_per_cell %d is more than the device entry vouches for",
                  (int)a->device.bits_per_cell);
         return true;
+    case CIM_COST_NOTE_ADC_PITCH:
+        snprintf(
+            s, size,
+            "crossbar.adcs %d leaves each converter less width than any published one (library "
+            "periphery/adc_pitch): stacking them is not modelled",
+            (int)a->crossbar.adcs);
+        return true;
+    case CIM_COST_NOTE_MERGE:
+        snprintf(s, size,
+                 "crossbar.merge_cols %d: the SQNR does not see how joined bitlines are weighted",
+                 (int)a->crossbar.merge_cols);
+        return true;
     default:
         return false;
     }
@@ -179,7 +191,7 @@ static void write_remarks(const cim_hw_arch *a, const cim_cost_chip *c, cim_jw *
         cim_jw_string(w, NULL, free_paths[i]);
     cim_jw_array_end(w);
     cim_jw_array(w, "warnings");
-    for (unsigned bit = 1; bit <= CIM_COST_NOTE_CELL_BITS; bit <<= 1) {
+    for (unsigned bit = 1; bit <= CIM_COST_NOTE_LAST; bit <<= 1) {
         char text[256];
         if (note_text(a, c, bit, text, sizeof text))
             cim_jw_string(w, NULL, text);
@@ -284,7 +296,7 @@ void cim_cost_arch_report_text(const cim_hw_arch *arch, const cim_cost_chip *chi
 {
     text_tiers(arch, chip, out);
     text_totals(arch, chip, out);
-    for (unsigned bit = 1; bit <= CIM_COST_NOTE_CELL_BITS; bit <<= 1) {
+    for (unsigned bit = 1; bit <= CIM_COST_NOTE_LAST; bit <<= 1) {
         char text[256];
         if (note_text(arch, chip, bit, text, sizeof text))
             cim_text_addf(out, "  note: %s\n", text);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const cim_hw_adc_models[] = {"isaac",    "accelergy", "zigzag",
-                                         "neurosim", "silicon",   NULL};
+const char *const cim_hw_adc_models[] = {"isaac",   "accelergy", "zigzag", "neurosim",
+                                         "silicon", "murmann",   NULL};
 const char *const cim_hw_mode_words[] = {"core", "crossbar", "wordline", NULL};
 const char *const cim_hw_noc_words[] = {"ideal", "bus", "mesh", "torus", "tree", NULL};
 const char *const cim_hw_device_words[] = {"sram",     "reram",     "pcm", "fefet",
@@ -15,6 +15,8 @@ const char *const cim_hw_device_words[] = {"sram",     "reram",     "pcm", "fefe
 const char *const cim_hw_level_words[] = {"none", "cg", "mvm", "vvm", NULL};
 const char *const cim_hw_objective_words[] = {"latency", "throughput", "energy", "edp", NULL};
 const char *const cim_hw_tier_words[] = {"chip", "core", "crossbar", NULL};
+const char *const cim_hw_summing_words[] = {"auto", "charge", "current", "digital", NULL};
+const char *const cim_hw_access_words[] = {"library", "transistor", NULL};
 static const char *const duplication_words[] = {"exact", "divisor", "none", NULL};
 static const char *const segmentation_words[] = {"optimal", "greedy", NULL};
 static const char *const binding_words[] = {"columns", "crossbars", NULL};
@@ -109,8 +111,27 @@ const cim_hw_field cim_hw_fields[] = {
     MAYBE("crossbar.adc_msps", crossbar.adc_msps, 1e-3, 1e6, INFINITY, "MS/s",
           "conversions of one converter; null: keeps up with read_ns"),
 
+    WORDS("crossbar.domain", crossbar.domain, cim_hw_summing_words, CIM_HW_SUM_AUTO, 0,
+          "how the array sums; auto: digital without converters, charge in SRAM, else current"),
+    {.path = "crossbar.read_rows",
+     .type = CIM_HW_INT,
+     .offset = AT(crossbar.read_rows),
+     .min = 1,
+     .max = 8192,
+     .fallback = NAN,
+     .unit = "",
+     .absent = NAN,
+     .doc = "rows that read_ns was stated for: a taller crossbar reads slower in proportion",
+     .fallback_path = "crossbar.rows"},
+    INTEGER("crossbar.merge_cols", crossbar.merge_cols, 1, 16, 1, "",
+            "bitlines joined, bit-weighted, before one conversion: bits of one weight, SRAM only"),
+
     WORDS("device.type", device.type, cim_hw_device_words, REQUIRED, 0, "memory cell"),
     INTEGER("device.bits_per_cell", device.bits_per_cell, 1, 8, 1, "bit", "bits in one cell"),
+    WORDS("device.access", device.access, cim_hw_access_words, CIM_HW_ACCESS_LIBRARY, 0,
+          "what selects a cell: as the library publishes it, or a transistor per cell (1T1R)"),
+    MAYBE("device.cell_f2", device.cell_f2, 1, 1e5, NAN, "F2",
+          "area of one bare cell where a publication gives it; null: the library's"),
 
     WORDS("adc.model", adc.model, cim_hw_adc_models, 0, 0,
           "which of the library's converter models prices the ADC"),
@@ -121,6 +142,10 @@ const cim_hw_field cim_hw_fields[] = {
     INTEGER("workload.batch", workload.batch, 1, 1e6, 1, "", "inferences run back to back"),
     INTEGER("workload.sequence_length", workload.sequence_length, 0, 1e6, 0, "",
             "tokens of a sequence model; 0: as in the model file"),
+    REAL("workload.input_density", workload.input_density, 0, 1, 0.5, "",
+         "share of ones among the input bits: switching of the arrays"),
+    REAL("workload.weight_density", workload.weight_density, 0, 1, 0.5, "",
+         "share of ones among the weight bits"),
 
     WORDS("schedule.level", schedule.level, cim_hw_level_words, CIM_HW_LEVEL_CG, 0,
           "deepest scheduling level; each includes those before it"),

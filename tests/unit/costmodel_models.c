@@ -40,7 +40,7 @@ static void near(double got, double want, double tolerance)
         fail_msg("%.8g instead of %.8g (off by %.3f %%)", got, want, 100 * (got / want - 1));
 }
 
-enum { ISAAC, ACCELERGY, ZIGZAG, NEUROSIM, SILICON };
+enum { ISAAC, ACCELERGY, ZIGZAG, NEUROSIM, SILICON, MURMANN };
 
 static cim_hw_arch with_adc(int model, double nm, double v, int bits)
 {
@@ -120,6 +120,20 @@ static void test_silicon_adc(void **state)
     near(adc(SILICON, 65, .85, 8, 1).um2 * 256, 497000, .001);
 }
 
+/* (100 fF b + 0.001 fF 4^b) V^2, linear in the node above 28 nm; ISAAC's area, linear in the node. */
+static void test_murmann_adc(void **state)
+{
+    (void)state;
+    near(adc(MURMANN, 28, .9, 8, 1).pj, .865536 * .81, 1e-6);
+    near(adc(MURMANN, 7, .8, 4, 1).pj, .400256 * .64, 1e-6);
+    near(adc(MURMANN, 65, .85, 8, 1).pj, 1.79, .2); /* Jia 2020 */
+    near(adc(MURMANN, 65, 1.2, 8, 1).pj, 3.56, .2); /* the same at 1.2 V */
+    near(adc(MURMANN, 65, .85, 8, 1).um2, 1200 * 65 / 32., 1e-6);
+    near(adc(MURMANN, 7, .8, 4, 1).um2 * 16, 1596, .25); /* Sinangil 2021, with counters */
+    near(adc(MURMANN, 32, 1, 2, 1).um2, 361.04 / 4, 1e-6);
+    near(adc(NEUROSIM, 32, 1, 3, 1).um2, 361.04 / 2, 1e-6);
+}
+
 static void test_adc_ranges(void **state)
 {
     (void)state;
@@ -130,7 +144,7 @@ static void test_adc_ranges(void **state)
     } bad[] = {
         {ISAAC, 3, 32, "4 to 10 bits"},     {ISAAC, 11, 32, "4 to 10 bits"},
         {ZIGZAG, 11, 28, "1 to 10 bits"},   {ACCELERGY, 3, 28, "4 to 14 bits"},
-        {NEUROSIM, 12, 28, "4 to 10 bits"},
+        {NEUROSIM, 12, 28, "1 to 10 bits"}, {MURMANN, 13, 28, "1 to 12 bits"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         cim_hw_arch a = with_adc(bad[i].model, bad[i].nm, 1, bad[i].bits);
@@ -220,6 +234,7 @@ static cim_hw_arch sram_chip(void)
     a.device.type = CIM_HW_DEVICE_SRAM;
     a.device.bits_per_cell = 1;
     a.workload.weight_bits = a.workload.activation_bits = 1;
+    a.workload.input_density = a.workload.weight_density = .5;
     return a;
 }
 
@@ -238,8 +253,7 @@ static void test_sram_macro(void **state)
     price(&a, &c);
     near(c.unit_pj[CIM_EV_CELL_READ] * 2304, 9.7, 1e-3); /* Jia 2020, per column */
     near(c.unit_pj[CIM_EV_ADC], 1.79, .05);
-    near(c.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR], 2304 * 256 * 426 * .065 * .065,
-         1e-6);
+    near(c.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR], 2.91e6, 1e-3); /* with drivers */
     a.supply_v = 1.2;
     price(&a, &c);
     near(c.unit_pj[CIM_EV_CELL_READ] * 2304, 20.4, .15); /* Jia 2020 at 1.2 V: scaled, not fitted */
@@ -258,10 +272,97 @@ static void test_digital_macro(void **state)
     a.supply_v = .9;
     a.crossbar.adcs = 0;
     price(&a, &c);
-    near(c.unit_pj[CIM_EV_CELL_READ], (.567 * .375 + 1.25 * 3.402 * .15) * 1.22e-3, 1e-6);
+    near(c.unit_pj[CIM_EV_CELL_READ], (.567 * .375 + 1.125 * 3.402 * .5) * 1.22e-3, 1e-6);
+    near(c.read_ns, .0478 * (1 + 3 * 12 + 2 * (1 + 12)), 1e-9); /* twelve levels, one-bit weights */
+    near(c.unit_pj[CIM_EV_DAC], 256 * (.2835 + .567) * .5e-3, 1e-6);
+    double all = c.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR];
+    near(all, 2304 * 256 * (146 * .028 * .028 * 3.03 + .614 + 1.125 * 3.275), 1e-6);
+    cim_cost_chip quarter;
+    a.crossbar.parallel_rows = 2304 / 4; /* four rows share a gate and an adder */
+    price(&a, &quarter);
+    near(all - quarter.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR],
+         .75 * 2304 * 256 * (.614 + 1.125 * 3.275), 1e-6);
+    a.crossbar.parallel_rows = 2304;
+    a.workload.input_density = 0; /* nothing switches */
+    price(&a, &quarter);
+    assert_true(quarter.unit_pj[CIM_EV_CELL_READ] <= 0 && quarter.unit_pj[CIM_EV_DAC] <= 0);
+    a.workload.input_density = .5;
     assert_true(c.adc_ns <= 0 && c.unit_pj[CIM_EV_ADC] <= 0 && c.max_rate[CIM_EV_ADC] <= 0);
     assert_true(c.area_um2[CIM_COST_ADC] <= 0 && c.area_um2[CIM_COST_DAC] <= 0);
     near(c.step_ns, c.read_ns, 1e-12);
+}
+
+/* Current-domain arrays charge bitlines; joined bitlines share one conversion; a taller crossbar
+ * reads slower than the one its time was stated for. */
+static void test_array_choices(void **state)
+{
+    (void)state;
+    cim_hw_arch a = sram_chip();
+    cim_cost_chip c, d;
+    a.technology_nm = 28;
+    a.supply_v = .9;
+    a.adc.model = MURMANN;
+    a.crossbar.domain = CIM_HW_SUM_CURRENT;
+    price(&a, &c);
+    near(c.unit_pj[CIM_EV_CELL_READ], .2835e-3, 1e-6);
+    near(c.unit_pj[CIM_EV_DAC], 256 * .2835e-3, 1e-6);
+    near(c.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR],
+         2304 * 256 * 146 * .028 * .028 * 3.03, 1e-6);
+    a.workload.weight_bits = a.crossbar.merge_cols = 4;
+    a.crossbar.adcs = 64;
+    price(&a, &d);
+    near(d.unit_pj[CIM_EV_ADC] * 256, c.unit_pj[CIM_EV_ADC] * 64, 1e-9);
+    near(d.adc_ns, c.adc_ns, 1e-9);
+    assert_true(d.notes & CIM_COST_NOTE_MERGE);
+    a.device.cell_f2 = 300;
+    price(&a, &d);
+    near(d.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR],
+         2304 * 256 * 300 * .028 * .028 * 3.03, 1e-6);
+    a.crossbar.read_ns = 10;
+    a.crossbar.read_rows = 576;
+    price(&a, &d);
+    near(d.read_ns, 40, 1e-9);
+}
+
+/* Cells with a transistor each: larger, driven at their gates. Conductance follows the data. */
+static void test_access_transistor(void **state)
+{
+    (void)state;
+    cim_hw_arch a = sram_chip();
+    cim_cost_chip c, d;
+    a.device.type = CIM_HW_DEVICE_RERAM;
+    a.adc.model = ISAAC;
+    a.crossbar.adcs = 8;
+    a.technology_nm = 32;
+    a.supply_v = 1;
+    price(&a, &c);
+    near(c.unit_pj[CIM_EV_CELL_READ], 1.8310547e-3, 1e-6);
+    a.device.access = CIM_HW_ACCESS_TRANSISTOR;
+    price(&a, &d);
+    near(d.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR],
+         2304 * 256 * 53 * .032 * .032 * 3.03, 1e-6);
+    assert_true(d.area_um2[CIM_COST_DAC] <= 0);
+    a.workload.weight_density = 0; /* every cell off: 20 kohm against the mean of 1333 and 20000 */
+    price(&a, &d);
+    near(d.unit_pj[CIM_EV_CELL_READ] / c.unit_pj[CIM_EV_CELL_READ],
+         (1 / 20e3) / ((1 / 20e3 + 1 / 1333.) / 2), 1e-6);
+}
+
+static void test_adc_pitch(void **state)
+{
+    (void)state;
+    cim_hw_arch a = sram_chip();
+    cim_cost_chip c;
+    char reason[256] = "";
+    price(&a, &c);
+    assert_false(c.notes & CIM_COST_NOTE_ADC_PITCH); /* Jia 2020: one under every column */
+    a.crossbar.domain = CIM_HW_SUM_CURRENT;          /* a 6T cell is 12 F wide */
+    price(&a, &c);
+    assert_true(c.notes & CIM_COST_NOTE_ADC_PITCH);
+    a.device.type = CIM_HW_DEVICE_RERAM; /* a crosspoint of 1.2 F */
+    assert_false(cim_cost_chip_price(lib, &a, &c, reason, sizeof reason));
+    assert_non_null(strstr(reason, "crossbar.adcs 256: 1.22 F of width"));
+    assert_non_null(strstr(reason, "periphery/adc_pitch"));
 }
 
 /* A slow converter sets the step; absent rates keep up where the model can. */
@@ -346,11 +447,15 @@ int main(void)
         cmocka_unit_test(test_neurosim_adc),
         cmocka_unit_test(test_zigzag_adc),
         cmocka_unit_test(test_silicon_adc),
+        cmocka_unit_test(test_murmann_adc),
         cmocka_unit_test(test_adc_ranges),
         cmocka_unit_test(test_scaling_corrigendum),
         cmocka_unit_test(test_buffers_are_cacti),
         cmocka_unit_test(test_sram_macro),
         cmocka_unit_test(test_digital_macro),
+        cmocka_unit_test(test_array_choices),
+        cmocka_unit_test(test_access_transistor),
+        cmocka_unit_test(test_adc_pitch),
         cmocka_unit_test(test_converter_time),
         cmocka_unit_test(test_rates_are_units_times_clock),
         cmocka_unit_test(test_node_range),
