@@ -51,7 +51,8 @@ static cim_status resolve_parts(cim_cost_library *lib, cim_err *err)
 
 static cim_status resolve(cim_cost_library *lib, cim_err *err)
 {
-    if (!lib->n_nodes || !lib->n_adc || !lib->has_sram || lib->periphery != 0x1FFU)
+    bool buffers = lib->buffer[CIM_HW_BUFFER_SRAM].n && lib->buffer[CIM_HW_BUFFER_EDRAM].n;
+    if (!lib->n_nodes || !lib->n_adc || !buffers || lib->periphery != 0x7FFU)
         return cim_err_set(err, CIM_E_INPUT, "component library",
                            "a section is missing: scaling, devices, adc_models, buffers and every "
                            "entry of periphery are needed");
@@ -65,9 +66,11 @@ static cim_status resolve(cim_cost_library *lib, cim_err *err)
                 CIM_TRY(check_origin(lib, &lib->device[i].array[k].at, "a device's array", err));
     }
     CIM_TRY(resolve_adcs(lib, err));
-    CIM_TRY(check_origin(lib, &lib->sram.leak_at, "buffer leakage", err));
-    for (int i = 0; i < lib->sram.n; i++)
-        CIM_TRY(check_origin(lib, &lib->sram.table[i].at, "a buffer table", err));
+    for (int k = 0; k < CIM_HW_N_BUFFERS; k++) {
+        CIM_TRY(check_origin(lib, &lib->buffer[k].leak_at, "buffer leakage", err));
+        for (int i = 0; i < lib->buffer[k].n; i++)
+            CIM_TRY(check_origin(lib, &lib->buffer[k].table[i].at, "a buffer table", err));
+    }
     CIM_TRY(check_origin(lib, &lib->dac.at, "dac", err));
     CIM_TRY(check_origin(lib, &lib->sample_hold.at, "sample_hold", err));
     CIM_TRY(check_origin(lib, &lib->digital.at, "digital_cell", err));

@@ -109,7 +109,7 @@ typedef struct cost_buffer_table {
 typedef struct cost_buffer_model {
     cost_scale leak_at;
     double leak_mw_per_kib;
-    int n;
+    int n;                                    /* 0: not in the library */
     cost_buffer_table table[COST_MAX_TABLES]; /* by node, then width, ascending */
 } cost_buffer_model;
 
@@ -203,8 +203,7 @@ struct cim_cost_library {
     cost_device device[CIM_HW_N_DEVICES];
     int n_adc;
     cost_adc_model adc[COST_MAX_ADC];
-    bool has_sram;
-    cost_buffer_model sram;
+    cost_buffer_model buffer[CIM_HW_N_BUFFERS];
     unsigned periphery; /* bits: which of the following were read */
     cost_unit dac, sample_hold;
     cost_wordline wordline;
@@ -213,7 +212,7 @@ struct cim_cost_library {
     cost_alu alu;
     cost_wire wire;
     cost_router router;
-    cost_offchip offchip;
+    cost_offchip offchip[CIM_HW_N_MEMORIES];
     size_t n_parts, parts_cap;
     cost_part *part; /* owned, sorted by name */
     cost_default fallback[COST_N_SLOTS];
@@ -245,8 +244,8 @@ typedef struct cost_buffer {
     double um2, leak_mw;
     bool extrapolated;
 } cost_buffer;
-void cost_buffer_price(const cim_cost_library *lib, double kib, double bits_per_cycle,
-                       const cost_scale *chip, cost_buffer *out);
+void cost_buffer_price(const cim_cost_library *lib, const cost_buffer_model *model, double kib,
+                       double bits_per_cycle, const cost_scale *chip, cost_buffer *out);
 
 /* ---- library_*.c ---- */
 int cost_part_find(const cim_cost_library *lib, const char *name);

@@ -453,19 +453,14 @@ static cim_status read_table(const cim_json *doc, const cim_json_node *e, cost_b
     return CIM_OK;
 }
 
-static cim_status read_buffers(cim_cost_library *lib, const cim_json *doc,
-                               const cim_json_node *node, cim_err *err)
+static cim_status read_buffer(const cim_json *doc, const cim_json_node *e, cost_buffer_model *b,
+                              cim_err *err)
 {
-    static const char *const names[] = {"sram"};
     static const char *const keys[] = {"source", "leakage", "leakage_technology", "leakage_supply",
                                        "tables"};
-    CIM_TRY(cim_json_expect(doc, node, CIM_JSON_OBJECT, err));
-    CIM_TRY(cim_json_known_keys(doc, node, names, 1, err));
-    const cim_json_node *e, *list;
-    CIM_TRY(cost_member(doc, node, "sram", &e, err));
+    const cim_json_node *list;
     CIM_TRY(cost_read_source(doc, e, err));
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
-    cost_buffer_model *b = &lib->sram;
     memset(b, 0, sizeof *b);
     const cost_quantity q[] = {
         {"leakage", COST_DIM_POWER, 0, &b->leak_mw_per_kib},
@@ -486,7 +481,20 @@ static cim_status read_buffers(cim_cost_library *lib, const cim_json *doc,
     }
     if (!b->n)
         return cim_json_error(doc, list, err, "no tables");
-    lib->has_sram = true;
+    return CIM_OK;
+}
+
+/* Entries replace those of the same name: a user may bring SRAM alone. */
+static cim_status read_buffers(cim_cost_library *lib, const cim_json *doc,
+                               const cim_json_node *node, cim_err *err)
+{
+    CIM_TRY(cim_json_expect(doc, node, CIM_JSON_OBJECT, err));
+    CIM_TRY(cim_json_known_keys(doc, node, cim_hw_buffer_words, CIM_HW_N_BUFFERS, err));
+    for (int i = 0; i < CIM_HW_N_BUFFERS; i++) {
+        const cim_json_node *e = cim_json_find(node, cim_hw_buffer_words[i]);
+        if (e)
+            CIM_TRY(read_buffer(doc, e, &lib->buffer[i], err));
+    }
     return CIM_OK;
 }
 
@@ -641,8 +649,9 @@ static cim_status read_pitch(const cim_json *doc, const cim_json_node *e, cost_p
 static cim_status read_periphery(cim_cost_library *lib, const cim_json *doc,
                                  const cim_json_node *node, cim_err *err)
 {
-    static const char *const names[] = {"dac",    "sample_hold", "digital_cell", "alu",      "wire",
-                                        "router", "offchip",     "wordline",     "adc_pitch"};
+    static const char *const names[] = {"dac",       "sample_hold",   "digital_cell", "alu",
+                                        "wire",      "router",        "offchip",      "wordline",
+                                        "adc_pitch", "offchip_gddr5", "offchip_hbm2"};
     CIM_TRY(cim_json_expect(doc, node, CIM_JSON_OBJECT, err));
     CIM_TRY(cim_json_known_keys(doc, node, names, COUNT(names), err));
     for (const cim_json_node *e = cim_json_first(node); e; e = cim_json_next(e)) {
@@ -671,13 +680,16 @@ static cim_status read_periphery(cim_cost_library *lib, const cim_json *doc,
             st = read_router(doc, e, &lib->router, err);
             break;
         case 6:
-            st = read_offchip(doc, e, &lib->offchip, err);
+            st = read_offchip(doc, e, &lib->offchip[CIM_HW_MEMORY_DRAM], err);
             break;
         case 7:
             st = read_wordline(doc, e, &lib->wordline, err);
             break;
-        default:
+        case 8:
             st = read_pitch(doc, e, &lib->pitch, err);
+            break;
+        default: /* in the order of cim_hw_memory, after plain DRAM */
+            st = read_offchip(doc, e, &lib->offchip[which - 8], err);
             break;
         }
         CIM_TRY(st);

@@ -86,15 +86,21 @@ static void set_bus_rate(cost_pricing *p, cim_cost_event read, cim_cost_event wr
     p->bus_rate[writing ? write : read] = rate;
 }
 
-static void add_buffer(cost_pricing *p, cim_hw_tier tier, cim_cost_kind kind, double kib,
-                       double width, cim_cost_event read, cim_cost_event write)
+/* A core's (L1) or the chip's (L0) buffer; one without a size is unlimited and free. */
+static void add_buffer(cost_pricing *p, cim_hw_tier tier)
 {
+    const cim_hw_arch *a = p->arch;
+    bool l0 = tier == CIM_HW_TIER_CHIP;
+    double kib = l0 ? a->chip.buffer_kib : a->core.buffer_kib;
+    double width = l0 ? a->chip.buffer_bits_per_cycle : a->core.buffer_bits_per_cycle;
+    int64_t type = l0 ? a->chip.buffer_type : a->core.buffer_type;
+    cim_cost_kind kind = l0 ? CIM_COST_GLOBAL_BUFFER : CIM_COST_LOCAL_BUFFER;
     cost_buffer b;
     if (isnan(kib) || !(kib > 0))
         return;
-    cost_buffer_price(p->lib, kib, width, &p->here, &b);
-    p->out->own_unit_pj[tier][read] += b.read_pj;
-    p->out->own_unit_pj[tier][write] += b.write_pj;
+    cost_buffer_price(p->lib, &p->lib->buffer[type], kib, width, &p->here, &b);
+    p->out->own_unit_pj[tier][l0 ? CIM_EV_L0_READ_BIT : CIM_EV_L1_READ_BIT] += b.read_pj;
+    p->out->own_unit_pj[tier][l0 ? CIM_EV_L0_WRITE_BIT : CIM_EV_L1_WRITE_BIT] += b.write_pj;
     p->out->own_area_um2[tier][kind] += b.um2;
     p->out->own_leak_mw[tier][kind] += b.leak_mw;
     if (b.extrapolated)
@@ -124,13 +130,10 @@ static void stated_rates(cost_pricing *p)
 
 static void price_buffers(cost_pricing *p)
 {
-    const cim_hw_arch *a = p->arch;
     if (!(p->replaced & (1U << COST_SLOT_LOCAL_BUFFER)))
-        add_buffer(p, CIM_HW_TIER_CORE, CIM_COST_LOCAL_BUFFER, a->core.buffer_kib,
-                   a->core.buffer_bits_per_cycle, CIM_EV_L1_READ_BIT, CIM_EV_L1_WRITE_BIT);
+        add_buffer(p, CIM_HW_TIER_CORE);
     if (!(p->replaced & (1U << COST_SLOT_GLOBAL_BUFFER)))
-        add_buffer(p, CIM_HW_TIER_CHIP, CIM_COST_GLOBAL_BUFFER, a->chip.buffer_kib,
-                   a->chip.buffer_bits_per_cycle, CIM_EV_L0_READ_BIT, CIM_EV_L0_WRITE_BIT);
+        add_buffer(p, CIM_HW_TIER_CHIP);
 }
 
 /* Repeated global wire at the chip's node and supply [pJ per bit and mm]. */
@@ -238,7 +241,7 @@ static void price_offchip(cost_pricing *p)
     cim_cost_chip *out = p->out;
     if (p->replaced & (1U << COST_SLOT_OFFCHIP))
         return;
-    const cost_offchip *o = &p->lib->offchip;
+    const cost_offchip *o = &p->lib->offchip[p->arch->chip.offchip_memory];
     out->own_unit_pj[CIM_HW_TIER_CHIP][CIM_EV_OFFCHIP_BIT] += o->pj;
     if (isfinite(out->offchip_bits_per_ns)) {
         out->own_area_um2[CIM_HW_TIER_CHIP][CIM_COST_OFFCHIP] += o->um2;

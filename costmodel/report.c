@@ -107,7 +107,7 @@ static bool note_text(const cim_hw_arch *a, const cim_cost_chip *c, unsigned bit
                  a->supply_v, c->supply_min_v, c->supply_max_v, a->technology_nm);
         return true;
     case CIM_COST_NOTE_BUFFER:
-        snprintf(s, size, "a buffer is smaller or larger than the CACTI table: extrapolated");
+        snprintf(s, size, "a buffer is smaller or larger than the library's table: extrapolated");
         return true;
     case CIM_COST_NOTE_PARTS:
         snprintf(s, size,

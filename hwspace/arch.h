@@ -71,6 +71,17 @@ typedef enum cim_hw_summing {
 } cim_hw_summing;
 /* What selects a cell: as the library's entry publishes it, or a transistor per cell (1T1R). */
 typedef enum cim_hw_access { CIM_HW_ACCESS_LIBRARY, CIM_HW_ACCESS_TRANSISTOR } cim_hw_access;
+typedef enum cim_hw_buffer {
+    CIM_HW_BUFFER_SRAM,
+    CIM_HW_BUFFER_EDRAM,
+    CIM_HW_N_BUFFERS
+} cim_hw_buffer;
+typedef enum cim_hw_memory { /* what stands at the off-chip link */
+                             CIM_HW_MEMORY_DRAM,
+                             CIM_HW_MEMORY_GDDR5,
+                             CIM_HW_MEMORY_HBM2,
+                             CIM_HW_N_MEMORIES
+} cim_hw_memory;
 typedef enum cim_hw_binding { CIM_HW_BINDING_COLUMNS, CIM_HW_BINDING_CROSSBARS } cim_hw_binding;
 typedef enum cim_hw_placement {
     CIM_HW_PLACEMENT_ROW_MAJOR,
@@ -90,6 +101,8 @@ typedef struct cim_hw_chip {
     double buffer_bits_per_cycle; /* NAN: no bottleneck */
     double alu_ops_per_cycle;     /* NAN: no bottleneck */
     double offchip_gb_per_s;      /* GB/s, 1e9 bytes; NAN: no bottleneck */
+    int64_t buffer_type;          /* cim_hw_buffer */
+    int64_t offchip_memory;       /* cim_hw_memory */
 } cim_hw_chip;
 
 typedef struct cim_hw_core {
@@ -97,6 +110,7 @@ typedef struct cim_hw_core {
     double buffer_kib; /* local (L1) buffer per core; NAN: unlimited and free */
     double buffer_bits_per_cycle;
     double alu_ops_per_cycle;
+    int64_t buffer_type; /* cim_hw_buffer */
 } cim_hw_core;
 
 typedef struct cim_hw_crossbar {
@@ -290,6 +304,8 @@ extern const char *const cim_hw_noc_words[];
 extern const char *const cim_hw_placement_words[];
 extern const char *const cim_hw_summing_words[];
 extern const char *const cim_hw_access_words[];
+extern const char *const cim_hw_buffer_words[];
+extern const char *const cim_hw_memory_words[];
 extern const char *const cim_hw_tier_words[]; /* chip, core, crossbar: "per" of a component */
 
 #endif

@@ -17,6 +17,8 @@ const char *const cim_hw_objective_words[] = {"latency", "throughput", "energy",
 const char *const cim_hw_tier_words[] = {"chip", "core", "crossbar", NULL};
 const char *const cim_hw_summing_words[] = {"auto", "charge", "current", "digital", NULL};
 const char *const cim_hw_access_words[] = {"library", "transistor", NULL};
+const char *const cim_hw_buffer_words[] = {"sram", "edram", NULL};
+const char *const cim_hw_memory_words[] = {"dram", "gddr5", "hbm2", NULL};
 static const char *const duplication_words[] = {"exact", "divisor", "none", NULL};
 static const char *const segmentation_words[] = {"optimal", "greedy", NULL};
 static const char *const binding_words[] = {"columns", "crossbars", NULL};
@@ -27,6 +29,10 @@ _Static_assert(sizeof cim_hw_device_words / sizeof *cim_hw_device_words == CIM_H
                "a device without a word");
 _Static_assert(sizeof cim_hw_tier_words / sizeof *cim_hw_tier_words == CIM_HW_N_TIERS + 1,
                "a tier without a word");
+_Static_assert(sizeof cim_hw_buffer_words / sizeof *cim_hw_buffer_words == CIM_HW_N_BUFFERS + 1,
+               "a buffer without a word");
+_Static_assert(sizeof cim_hw_memory_words / sizeof *cim_hw_memory_words == CIM_HW_N_MEMORIES + 1,
+               "a memory without a word");
 
 #define AT(member) offsetof(cim_hw_arch, member)
 #define INTEGER(p, at, lo, hi, def, u, d)                                                          \
@@ -74,6 +80,8 @@ const cim_hw_field cim_hw_fields[] = {
           "bandwidth of one NoC link; null: no bottleneck"),
     MAYBE("chip.buffer_kib", chip.buffer_kib, 0.0009765625, 1e9, INFINITY, "KiB",
           "global (L0) buffer; null: unlimited and free"),
+    WORDS("chip.buffer_type", chip.buffer_type, cim_hw_buffer_words, CIM_HW_BUFFER_SRAM, 0,
+          "what the global buffer is made of"),
     MAYBE("chip.buffer_bits_per_cycle", chip.buffer_bits_per_cycle, 1e-3, 1e9, INFINITY,
           "bit/cycle", "bandwidth of the global buffer; null: no bottleneck"),
     MAYBE("chip.alu_ops_per_cycle", chip.alu_ops_per_cycle, 1e-3, 1e9, INFINITY, "op/cycle",
@@ -81,9 +89,14 @@ const cim_hw_field cim_hw_fields[] = {
     MAYBE("chip.offchip_gb_per_s", chip.offchip_gb_per_s, 1e-6, 1e6, INFINITY, "GB/s",
           "off-chip bandwidth, 1e9 bytes per second; null: no bottleneck"),
 
+    WORDS("chip.offchip_memory", chip.offchip_memory, cim_hw_memory_words, CIM_HW_MEMORY_DRAM, 0,
+          "what stands at the off-chip link"),
+
     INTEGER("core.crossbars", core.crossbars, 1, 65536, REQUIRED, "", "crossbars in a core"),
     MAYBE("core.buffer_kib", core.buffer_kib, 0.0009765625, 1e9, INFINITY, "KiB",
           "local (L1) buffer of a core; null: unlimited and free"),
+    WORDS("core.buffer_type", core.buffer_type, cim_hw_buffer_words, CIM_HW_BUFFER_SRAM, 0,
+          "what the local buffer is made of"),
     MAYBE("core.buffer_bits_per_cycle", core.buffer_bits_per_cycle, 1e-3, 1e9, INFINITY,
           "bit/cycle", "bandwidth of a core's buffer; null: no bottleneck"),
     MAYBE("core.alu_ops_per_cycle", core.alu_ops_per_cycle, 1e-3, 1e9, INFINITY, "op/cycle",

@@ -85,6 +85,9 @@ static cim_hw_arch random_arch(cim_rng *r)
     a.chip.buffer_bits_per_cycle = maybe(r, 8, 8192);
     a.chip.alu_ops_per_cycle = maybe(r, 1, 4096);
     a.chip.offchip_gb_per_s = maybe(r, 1, 1000);
+    a.chip.buffer_type = pick(r, 0, 1);
+    a.core.buffer_type = pick(r, 0, 1);
+    a.chip.offchip_memory = pick(r, 0, CIM_HW_N_MEMORIES - 1);
     a.core.crossbars = pick(r, 1, 128);
     a.core.buffer_kib = maybe(r, .25, 1024);
     a.core.buffer_bits_per_cycle = maybe(r, 8, 8192);

@@ -185,7 +185,7 @@ static void buffer(double nm, double v, double kib, double width, cost_buffer *o
 {
     cost_scale here;
     cost_scaling_at(lib, nm, v, &here);
-    cost_buffer_price(lib, kib, width, &here, out);
+    cost_buffer_price(lib, &lib->buffer[CIM_HW_BUFFER_SRAM], kib, width, &here, out);
 }
 
 static void test_buffers_are_cacti(void **state)
@@ -214,6 +214,21 @@ static void test_buffers_are_cacti(void **state)
     buffer(32, .9, 128, 512, &wide); /* two banks of 64 KiB and 256 bits */
     near(wide.um2 * 1e-6, 2 * .2317, 1e-6);
     near(wide.read_pj * 256, 23.2648, 1e-6);
+}
+
+static void test_edram_and_memories(void **state)
+{
+    (void)state;
+    cost_scale here;
+    cost_buffer b;
+    cost_scaling_at(lib, 32, 1, &here);
+    cost_buffer_price(lib, &lib->buffer[CIM_HW_BUFFER_EDRAM], 128, 256, &here, &b);
+    near(b.read_pj * 256, 25.35, 1e-9); /* PUMA simulator constants */
+    near(b.um2, 121000, 1e-9);
+    near(b.leak_mw, .92, 1e-9);
+    near(lib->offchip[CIM_HW_MEMORY_DRAM].pj, 20.3, 1e-9);
+    near(lib->offchip[CIM_HW_MEMORY_GDDR5].pj, 14, 1e-9);
+    near(lib->offchip[CIM_HW_MEMORY_HBM2].pj, 3.92, 1e-9);
 }
 
 /* A hand-made SRAM chip: what each unit must be, worked out here. */
@@ -451,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_adc_ranges),
         cmocka_unit_test(test_scaling_corrigendum),
         cmocka_unit_test(test_buffers_are_cacti),
+        cmocka_unit_test(test_edram_and_memories),
         cmocka_unit_test(test_sram_macro),
         cmocka_unit_test(test_digital_macro),
         cmocka_unit_test(test_array_choices),
