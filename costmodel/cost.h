@@ -107,6 +107,11 @@ typedef struct cim_cost_chip {
     double adc_msps;                   /* rate of one converter; 0 without */
     double supply_min_v, supply_max_v; /* range of the scaling fits at this node */
     unsigned notes;                    /* CIM_COST_NOTE_* */
+    /* The cell, from the library: writes a cell survives, relative standard deviation of its
+     * conductance, its resistances (NAN where the cell has none); area without drivers; width each
+     * converter has under its columns (0 without). */
+    double endurance_cycles, conductance_sigma, resistance_on_ohm, resistance_off_ohm;
+    double cell_um2, adc_pitch_um;
 } cim_cost_chip;
 
 typedef struct cim_cost_library cim_cost_library;

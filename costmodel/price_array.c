@@ -103,6 +103,11 @@ void cost_price_cells(cost_pricing *p)
         cells * d->leak_mw * p->here.leakage / d->leak_at.leakage;
     if ((double)p->arch->device.bits_per_cell > d->max_bits)
         out->notes |= CIM_COST_NOTE_CELL_BITS;
+    out->cell_um2 = cell_um2(p, a);
+    out->endurance_cycles = d->endurance;
+    out->conductance_sigma = d->variation;
+    out->resistance_on_ohm = d->r_on > 0 ? d->r_on : NAN;
+    out->resistance_off_ohm = d->r_on > 0 ? d->r_off : NAN;
 }
 
 /* Energy of driving one row of an array that needs no analog driver [pJ]. Digital inputs drive a
@@ -182,6 +187,7 @@ bool cost_pitch_fits(cost_pricing *p, char *reason, size_t size)
         return true;
     double pitch_nm = sqrt(cell_um2(p, array_of(p))) * 1e3;
     double features = pitch_nm * (double)x->cols / (double)x->adcs / p->here.nm;
+    p->out->adc_pitch_um = features * p->here.nm * 1e-3;
     if (features < limit->min_f) {
         snprintf(reason, size,
                  "crossbar.adcs %d: %.3g F of width each under %d columns, a converter needs %g F "

@@ -20,6 +20,12 @@ static double weight_slices(const cim_hw_arch *a)
     return ceil((double)a->workload.weight_bits / (double)a->device.bits_per_cell);
 }
 
+/* Multiply-accumulates of one full-size product on one crossbar. */
+static double macs_per_mvm(const cim_hw_arch *a)
+{
+    return (double)a->crossbar.rows * (double)a->crossbar.cols / weight_slices(a);
+}
+
 double cim_cost_mvm_ns(const cim_hw_arch *arch, const cim_cost_chip *chip)
 {
     return input_phases(arch) * row_groups(arch) * chip->step_ns;
@@ -27,8 +33,7 @@ double cim_cost_mvm_ns(const cim_hw_arch *arch, const cim_cost_chip *chip)
 
 double cim_cost_peak_tops(const cim_hw_arch *arch, const cim_cost_chip *chip)
 {
-    double macs = (double)arch->chip.cores * (double)arch->core.crossbars *
-                  (double)arch->crossbar.rows * (double)arch->crossbar.cols / weight_slices(arch);
+    double macs = (double)arch->chip.cores * (double)arch->core.crossbars * macs_per_mvm(arch);
     return 2 * macs / cim_cost_mvm_ns(arch, chip) * 1e-3; /* operations per ns to 1e12 per s */
 }
 
@@ -153,10 +158,38 @@ static void write_crossbar(const cim_hw_arch *a, const cim_cost_chip *c, cim_jw 
     cim_jw_double(w, "convert_s", c->adc_ns * 1e-9);
     cim_jw_double(w, "write_row_s", c->write_row_ns * 1e-9);
     cim_jw_double(w, "mvm_energy_j", energy * 1e-12);
+    cim_jw_double(w, "mac_energy_j", energy * 1e-12 / macs_per_mvm(a));
+    cim_jw_double(w, "tops_per_w", 2 * macs_per_mvm(a) / energy);
     write_kinds(w, "energy_breakdown_j", pj, 1e-12);
     cim_jw_double(w, "area_mm2", c->tier_area_um2[CIM_HW_TIER_CROSSBAR] * 1e-6);
     write_kinds(w, "area_breakdown_mm2", c->own_area_um2[CIM_HW_TIER_CROSSBAR], 1e-6);
     cim_jw_double(w, "peak_power_w", c->tier_peak_mw[CIM_HW_TIER_CROSSBAR] * 1e-3);
+    cim_jw_object_end(w);
+}
+
+/* At the workload's precisions as if every product of two single bits were counted: the
+ * normalisation of benchmark collections (2 x weight bits x activation bits per MAC). */
+static void write_one_bit(const cim_hw_arch *a, const cim_cost_chip *c, double power, cim_jw *w)
+{
+    double tops = cim_cost_peak_tops(a, c) * (double)a->workload.weight_bits *
+                  (double)a->workload.activation_bits;
+    cim_jw_object(w, "one_bit");
+    cim_jw_double(w, "tops", tops);
+    cim_jw_double(w, "tops_per_w", tops / power);
+    cim_jw_double(w, "tops_per_mm2", tops / c->area_mm2);
+    cim_jw_object_end(w);
+}
+
+static void write_cell(const cim_hw_arch *a, const cim_cost_chip *c, cim_jw *w)
+{
+    cim_jw_object(w, "cell");
+    cim_jw_string(w, "domain", cim_hw_summing_words[cim_hw_arch_summing(a)]);
+    cim_jw_double(w, "area_um2", c->cell_um2);
+    cim_jw_double(w, "pitch_per_adc_um", c->adc_pitch_um);
+    cim_jw_double(w, "endurance_cycles", c->endurance_cycles);
+    cim_jw_double(w, "conductance_sigma", c->conductance_sigma);
+    cim_jw_double(w, "resistance_on_ohm", c->resistance_on_ohm);
+    cim_jw_double(w, "resistance_off_ohm", c->resistance_off_ohm);
     cim_jw_object_end(w);
 }
 
@@ -214,7 +247,9 @@ void cim_cost_arch_report_write(const cim_hw_arch *arch, const cim_cost_chip *ch
     write_kinds(w, "leakage_breakdown_w", chip->leak_mw, 1e-3);
     cim_jw_double(w, "tops_per_w", tops / power);
     cim_jw_double(w, "tops_per_mm2", tops / chip->area_mm2);
+    write_one_bit(arch, chip, power, w);
     write_crossbar(arch, chip, w);
+    write_cell(arch, chip, w);
     write_tiers(chip, w);
     write_units(chip, w);
     cim_jw_double(w, "sqnr_db", cim_cost_sqnr_db(arch, (double)arch->crossbar.rows));
