@@ -120,6 +120,17 @@ bool cim_hw_arch_consistent(const cim_hw_arch *a, char *reason, size_t size)
     return true;
 }
 
+int cim_hw_reason_field(const char *reason)
+{
+    char path[64];
+    size_t n = strcspn(reason, " :");
+    if (n >= sizeof path)
+        return -1;
+    memcpy(path, reason, n);
+    path[n] = '\0';
+    return cim_hw_field_find(path);
+}
+
 double cim_hw_arch_capacity_bits(const cim_hw_arch *a)
 {
     return (double)a->chip.cores * (double)a->core.crossbars * (double)a->crossbar.rows *

@@ -275,6 +275,10 @@ cim_hw_summing cim_hw_arch_summing(const cim_hw_arch *arch);
  *  infeasible data for a sampled point. */
 bool cim_hw_arch_consistent(const cim_hw_arch *arch, char *reason, size_t size);
 
+/** The field a reason (of the rules here, or of pricing) opens with: "crossbar.adcs is 129, ...".
+ *  @return index in cim_hw_fields, or -1 */
+int cim_hw_reason_field(const char *reason);
+
 /** Whether every field holds a value this version honours.
  *  @param[out] reason  "schedule.stagger: true is not available in this version, allowed: false" */
 bool cim_hw_arch_supported(const cim_hw_arch *arch, char *reason, size_t size);

@@ -52,16 +52,12 @@ static cim_status load_arch(const cim_job_args *args, const char *name, cim_hw_a
 /* A reason opens with the path of the field at fault: its place as a JSON pointer. @return buf */
 static const char *place(const cim_hw_arch *arch, const char *reason, char *buf, size_t size)
 {
-    char path[64];
-    size_t n = strcspn(reason, " :");
-    snprintf(path, sizeof path, "%.*s", n < sizeof path ? (int)n : 0, reason);
-    if (cim_hw_field_find(path) < 0 && strcmp(path, "components") != 0) {
-        snprintf(buf, size, "%s", arch->name);
-        return buf;
-    }
-    for (char *dot = path; (dot = strchr(dot, '.'));)
+    int field = cim_hw_reason_field(reason);
+    bool listed = !strncmp(reason, "components:", 11);
+    const char *path = field >= 0 ? cim_hw_fields[field].path : "components";
+    snprintf(buf, size, field >= 0 || listed ? "%s:/%s" : "%s", arch->name, path);
+    for (char *dot = buf + strlen(arch->name); (dot = strchr(dot, '.'));)
         *dot = '/';
-    snprintf(buf, size, "%s:/%s", arch->name, path);
     return buf;
 }
 
