@@ -105,8 +105,8 @@ static void evaluate(const cim_cost_library *lib, const cost_adc_model *m, const
     case COST_ADC_MURMANN: /* analog area follows the node, not its square */
         out->pj = (m->lin_ff * bits + m->exp_ff * pow(4, bits)) * 1e-3 * chip->v * chip->v *
                   fmax(1, chip->nm / m->at.nm);
-        out->um2 =
-            lent_um2(&lib->adc[m->area_index], bits) * chip->nm / lib->adc[m->area_index].at.nm;
+        out->um2 = m->area_8b * lent_um2(&lib->adc[m->area_index], bits) /
+                   lent_um2(&lib->adc[m->area_index], 8) * chip->nm / m->area_nm;
         break;
     case COST_ADC_SILICON:
         out->pj =

@@ -95,7 +95,8 @@ typedef struct cost_adc_model {
     double fit_nm[COST_MAX_ROWS], fit_slope[COST_MAX_ROWS], fit_offset[COST_MAX_ROWS];
     char area_of[COST_NAME]; /* another model that lends its area */
     int area_index;
-    double cap_ff, area_8b; /* silicon */
+    double cap_ff;           /* silicon */
+    double area_8b, area_nm; /* silicon, murmann: 8-bit converter; node it was measured at */
 } cost_adc_model;
 
 typedef struct cost_buffer_table {
@@ -133,6 +134,7 @@ typedef struct cost_pitch { /* width of a converter in F */
 typedef struct cost_wordline {
     cost_scale at;
     double cell_pj, bit_pj; /* per cell driven; per input bit where there is more than one */
+    double bit_um2;         /* of a row's driver, per input bit where there is more than one */
 } cost_wordline;
 
 typedef struct cost_alu {

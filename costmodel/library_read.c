@@ -337,6 +337,8 @@ static cim_status read_adc_form(const cim_json *doc, const cim_json_node *e, cos
         const cost_quantity q[] = {
             {"energy_linear", COST_DIM_CAPACITANCE, COST_POSITIVE, &m->lin_ff},
             {"energy_exponential", COST_DIM_CAPACITANCE, 0, &m->exp_ff},
+            {"area_8b", COST_DIM_AREA, COST_POSITIVE, &m->area_8b},
+            {"area_technology", COST_DIM_LENGTH, COST_POSITIVE, &m->area_nm},
         };
         CIM_TRY(cost_read_values(doc, e, q, COUNT(q), err));
         return read_adc_lender(doc, e, m, err);
@@ -358,7 +360,7 @@ static cim_status read_adc(const cim_json *doc, const cim_json_node *e, cost_adc
         "leakage_share", "bits_min",       "bits_max",       "rate_max",      "quoted_rate",
         "rows",          "technology_min", "technology_max", "energy_linear", "energy_exponential",
         "area_exponent", "area_slope",     "delay_row",      "delay_bit",     "fit",
-        "bit_time",      "area_of",        "capacitance_8b", "area_8b"};
+        "bit_time",      "area_of",        "capacitance_8b", "area_8b",       "area_technology"};
     CIM_TRY(cost_read_source(doc, e, err));
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     const cim_json_node *form;
@@ -548,13 +550,14 @@ static cim_status read_digital(const cim_json *doc, const cim_json_node *e, cost
 static cim_status read_wordline(const cim_json *doc, const cim_json_node *e, cost_wordline *w,
                                 cim_err *err)
 {
-    static const char *const keys[] = {"source", "technology", "supply", "energy_per_cell",
-                                       "energy_per_bit"};
+    static const char *const keys[] = {"source",          "technology",     "supply",
+                                       "energy_per_cell", "energy_per_bit", "area_per_bit"};
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     CIM_TRY(cost_read_origin(doc, e, &w->at, err));
     const cost_quantity q[] = {
         {"energy_per_cell", COST_DIM_ENERGY, 0, &w->cell_pj},
         {"energy_per_bit", COST_DIM_ENERGY, 0, &w->bit_pj},
+        {"area_per_bit", COST_DIM_AREA, COST_OPTIONAL, &w->bit_um2},
     };
     return cost_read_values(doc, e, q, COUNT(q), err);
 }

@@ -136,7 +136,11 @@ void cost_price_drivers(cost_pricing *p)
     /* Inputs of a macro with a transistor per cell switch its gates. */
     if (p->domain == CIM_HW_SUM_DIGITAL || device_of(p)->wordline ||
         p->arch->device.access == CIM_HW_ACCESS_TRANSISTOR) {
+        const cost_wordline *w = &p->lib->wordline;
         out->own_unit_pj[t][CIM_EV_DAC] += wordline_pj(p);
+        if (x->adcs > 0 && x->dac_bits > 1)
+            out->own_area_um2[t][CIM_COST_DAC] +=
+                (double)(x->parallel_rows * x->dac_bits) * w->bit_um2 * p->here.area / w->at.area;
         return;
     }
     const cost_unit *dac = &p->lib->dac;

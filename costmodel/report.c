@@ -290,15 +290,16 @@ static void text_tiers(const cim_hw_arch *a, const cim_cost_chip *c, cim_text *t
     text_kib(t, a->core.buffer_kib);
     text_rate(t, "buffer port", a->core.buffer_bits_per_cycle, "bit/cycle");
     text_rate(t, "ALU", a->core.alu_ops_per_cycle, "op/cycle");
-    cim_text_addf(t, "\n  crossbar  %lld x %lld, %lld rows parallel, %lld-bit DAC, ",
+    cim_text_addf(t, "\n  crossbar  %lld x %lld, %s domain, %lld rows parallel, %lld-bit DAC, ",
                   (long long)a->crossbar.rows, (long long)a->crossbar.cols,
+                  cim_hw_summing_words[cim_hw_arch_summing(a)],
                   (long long)a->crossbar.parallel_rows, (long long)a->crossbar.dac_bits);
     if (a->crossbar.adcs > 0)
         cim_text_addf(t, "%lld x %lld-bit ADC (%s) at %.4g MS/s\n", (long long)a->crossbar.adcs,
                       (long long)a->crossbar.adc_bits, cim_hw_adc_models[a->adc.model],
                       c->adc_msps);
     else
-        cim_text_add(t, "digital (no ADC)\n");
+        cim_text_add(t, "no ADC\n");
     cim_text_addf(t,
                   "  step      %.4g ns (read %.4g, convert %.4g); one product %.4g ns at %d-bit "
                   "weights, %d-bit activations\n",

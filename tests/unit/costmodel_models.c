@@ -120,7 +120,7 @@ static void test_silicon_adc(void **state)
     near(adc(SILICON, 65, .85, 8, 1).um2 * 256, 497000, .001);
 }
 
-/* (100 fF b + 0.001 fF 4^b) V^2, linear in the node above 28 nm; ISAAC's area, linear in the node. */
+/* (100 fF b + 0.001 fF 4^b) V^2, linear in the node above 28 nm; Jia's area, linear in the node. */
 static void test_murmann_adc(void **state)
 {
     (void)state;
@@ -128,9 +128,9 @@ static void test_murmann_adc(void **state)
     near(adc(MURMANN, 7, .8, 4, 1).pj, .400256 * .64, 1e-6);
     near(adc(MURMANN, 65, .85, 8, 1).pj, 1.79, .2); /* Jia 2020 */
     near(adc(MURMANN, 65, 1.2, 8, 1).pj, 3.56, .2); /* the same at 1.2 V */
-    near(adc(MURMANN, 65, .85, 8, 1).um2, 1200 * 65 / 32., 1e-6);
-    near(adc(MURMANN, 7, .8, 4, 1).um2 * 16, 1596, .25); /* Sinangil 2021, with counters */
-    near(adc(MURMANN, 32, 1, 2, 1).um2, 361.04 / 4, 1e-6);
+    near(adc(MURMANN, 65, .85, 8, 1).um2 * 256, 497000, 1e-4);
+    near(adc(MURMANN, 7, .8, 4, 1).um2, 1941.4 * 361.04 / 1200 * 7 / 65, 1e-6);
+    near(adc(MURMANN, 65, 1, 2, 1).um2, 1941.4 * 361.04 / 1200 / 4, 1e-6);
     near(adc(NEUROSIM, 32, 1, 3, 1).um2, 361.04 / 2, 1e-6);
 }
 
@@ -329,8 +329,11 @@ static void test_array_choices(void **state)
     near(d.unit_pj[CIM_EV_ADC] * 256, c.unit_pj[CIM_EV_ADC] * 64, 1e-9);
     near(d.adc_ns, c.adc_ns, 1e-9);
     assert_true(d.notes & CIM_COST_NOTE_MERGE);
+    assert_true(d.area_um2[CIM_COST_DAC] <= 0);
     a.device.cell_f2 = 300;
+    a.crossbar.dac_bits = 4;
     price(&a, &d);
+    near(d.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_DAC], 2304 * 4 * 7.46, 1e-6);
     near(d.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR],
          2304 * 256 * 300 * .028 * .028 * 3.03, 1e-6);
     a.crossbar.read_ns = 10;
