@@ -382,7 +382,7 @@ bool cim_cost_chip_price(const cim_cost_library *lib, const cim_hw_arch *arch, c
     begin(&p, lib, arch, out);
     if (!price_times(&p, &adc, reason, size))
         return false;
-    if (!cost_pitch_fits(&p, reason, size))
+    if (!cost_array_fits(&p, reason, size))
         return false;
     crossbar_rates(&p);
     stated_rates(&p);

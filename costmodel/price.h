@@ -38,8 +38,8 @@ void cost_price_drivers(cost_pricing *p);
 /** One activation of the crossbar [ns], and programming one row [ns]. */
 double cost_read_ns(const cost_pricing *p);
 double cost_write_row_ns(const cost_pricing *p);
-/** Whether the converters fit under the columns. @return false with a reason; narrow ones are
- *  noted in out->notes */
-bool cost_pitch_fits(cost_pricing *p, char *reason, size_t size);
+/** Whether the cell can be told on from off and the converters fit under the columns.
+ *  @return false with a reason; narrow converters are noted in out->notes */
+bool cost_array_fits(cost_pricing *p, char *reason, size_t size);
 
 #endif

@@ -57,13 +57,35 @@ static double digital_bit_pj(const cost_pricing *p)
            g->layout * p->here.energy / g->at.energy;
 }
 
-/* Mean conductance against that of half the cells on; 1 where the library gives no resistances. */
-static double conductance(const cost_device *d, double density)
+/* Resistances of the cell, the architecture's or the library's; false without. */
+static bool resistances(const cost_pricing *p, double *on, double *off)
 {
-    if (!(d->r_on > 0))
-        return 1;
-    double on = 1 / d->r_on, off = 1 / d->r_off;
-    return (off + density * (on - off)) / (off + (on - off) / 2);
+    const cim_hw_device_spec *stated = &p->arch->device;
+    const cost_device *d = device_of(p);
+    *on = stated->on_ohm > 0 ? stated->on_ohm : d->r_on;
+    *off = stated->off_ohm > 0 ? stated->off_ohm : d->r_off;
+    return *on > 0 && *off > 0;
+}
+
+/* Mean conductance [1/ohm] of cells of which a share is on, levels in between likewise. */
+static double conductance(double on, double off, double share)
+{
+    return 1 / off + share * (1 / on - 1 / off);
+}
+
+/* A resistive cell in one activation [pJ]: V^2 G t where voltage and pulse are stated, else the
+ * library's, which is for half the cells and half the inputs on. */
+static double resistive_pj(const cost_pricing *p, const cost_array *a)
+{
+    const cim_hw_device_spec *d = &p->arch->device;
+    double share = p->arch->workload.weight_density, inputs = p->arch->workload.input_density;
+    double on, off;
+    if (!resistances(p, &on, &off))
+        return a->read_pj * inputs / .5;
+    if (d->read_v > 0 && d->read_pulse_ns > 0)
+        return inputs * d->read_v * d->read_v * conductance(on, off, share) * d->read_pulse_ns *
+               1e3; /* V^2 / ohm x ns = nJ */
+    return a->read_pj * inputs / .5 * conductance(on, off, share) / conductance(on, off, .5);
 }
 
 /* One cell in one activation [pJ], at the library's read pulse: read_ns also holds settling and
@@ -78,7 +100,7 @@ static double read_pj(const cost_pricing *p, const cost_array *a)
     }
     if (d->scaling == COST_SCALE_LOGIC)
         return a->read_pj * p->here.energy / a->at.energy * inputs;
-    return a->read_pj * inputs * conductance(d, p->arch->workload.weight_density);
+    return resistive_pj(p, a);
 }
 
 void cost_price_cells(cost_pricing *p)
@@ -106,8 +128,8 @@ void cost_price_cells(cost_pricing *p)
     out->cell_um2 = cell_um2(p, a);
     out->endurance_cycles = d->endurance;
     out->conductance_sigma = d->variation;
-    out->resistance_on_ohm = d->r_on > 0 ? d->r_on : NAN;
-    out->resistance_off_ohm = d->r_on > 0 ? d->r_off : NAN;
+    if (!resistances(p, &out->resistance_on_ohm, &out->resistance_off_ohm))
+        out->resistance_on_ohm = out->resistance_off_ohm = NAN;
 }
 
 /* Energy of driving one row of an array that needs no analog driver [pJ]. Digital inputs drive a
@@ -182,11 +204,18 @@ double cost_write_row_ns(const cost_pricing *p)
     return d->write_row_ns * (d->scaling == COST_SCALE_LOGIC ? p->here.delay / d->at.delay : 1);
 }
 
-/* Converters stand in a strip at the array's edge, each as wide as the columns it serves. */
-bool cost_pitch_fits(cost_pricing *p, char *reason, size_t size)
+/* Cells must be worth reading; converters stand in a strip at the array's edge, each as wide as the
+ * columns it serves. */
+bool cost_array_fits(cost_pricing *p, char *reason, size_t size)
 {
     const cim_hw_crossbar *x = &p->arch->crossbar;
     const cost_pitch *limit = &p->lib->pitch;
+    double on, off;
+    if (resistances(p, &on, &off) && on > off) {
+        snprintf(reason, size,
+                 "device.on_ohm %g: above the resistance of a cell that is off, %g ohm", on, off);
+        return false;
+    }
     if (x->adcs == 0)
         return true;
     double pitch_nm = sqrt(cell_um2(p, array_of(p))) * 1e3;
@@ -194,9 +223,9 @@ bool cost_pitch_fits(cost_pricing *p, char *reason, size_t size)
     p->out->adc_pitch_um = features * p->here.nm * 1e-3;
     if (features < limit->min_f) {
         snprintf(reason, size,
-                 "crossbar.adcs %d: %.3g F of width each under %d columns, a converter needs %g F "
-                 "(library periphery/adc_pitch)",
-                 (int)x->adcs, features, (int)x->cols, limit->min_f);
+                 "crossbar.adcs %d: %.3g F of width each, a converter needs %g F (library "
+                 "periphery/adc_pitch); a 1T1R cell is wider: device.access",
+                 (int)x->adcs, features, limit->min_f);
         return false;
     }
     if (features < limit->published_f * (1 - 1e-3))

@@ -66,6 +66,30 @@ cim_hw_summing cim_hw_arch_summing(const cim_hw_arch *a)
     return a->device.type == CIM_HW_DEVICE_SRAM ? CIM_HW_SUM_CHARGE : CIM_HW_SUM_CURRENT;
 }
 
+/* What is stated of a resistive cell belongs together. */
+static bool resistive_consistent(const cim_hw_arch *a, char *reason, size_t size)
+{
+    const cim_hw_device_spec *d = &a->device;
+    const struct {
+        const char *path;
+        double v;
+    } stated[] = {{"device.on_ohm", d->on_ohm},
+                  {"device.off_ohm", d->off_ohm},
+                  {"device.read_v", d->read_v},
+                  {"device.read_pulse_ns", d->read_pulse_ns}};
+    for (size_t i = 0; i < sizeof stated / sizeof *stated; i++)
+        if (d->type == CIM_HW_DEVICE_SRAM && stated[i].v > 0)
+            return refuse(reason, size, "%s is %g, an sram cell is no resistor", stated[i].path,
+                          stated[i].v);
+    if (d->on_ohm > d->off_ohm)
+        return refuse(reason, size, "device.on_ohm is %g, device.off_ohm only %g", d->on_ohm,
+                      d->off_ohm);
+    if ((d->read_v > 0) != (d->read_pulse_ns > 0))
+        return refuse(reason, size, "%s is missing: the energy of a read needs both",
+                      d->read_v > 0 ? "device.read_pulse_ns" : "device.read_v");
+    return true;
+}
+
 /* How the array sums must fit the converters and the cell. */
 static bool domain_consistent(const cim_hw_arch *a, char *reason, size_t size)
 {
@@ -107,7 +131,8 @@ bool cim_hw_arch_consistent(const cim_hw_arch *a, char *reason, size_t size)
     if (a->crossbar.adcs > a->crossbar.cols)
         return refuse(reason, size, "crossbar.adcs is %lld, crossbar.cols only %lld",
                       (long long)a->crossbar.adcs, (long long)a->crossbar.cols);
-    if (!device_consistent(a, reason, size) || !domain_consistent(a, reason, size))
+    if (!device_consistent(a, reason, size) || !resistive_consistent(a, reason, size) ||
+        !domain_consistent(a, reason, size))
         return false;
     cim_hw_level deepest = deepest_level(a->computing_mode);
     if (a->schedule.level > (int64_t)deepest)

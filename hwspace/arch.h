@@ -128,8 +128,10 @@ typedef struct cim_hw_crossbar {
 typedef struct cim_hw_device_spec {
     int64_t type; /* cim_hw_device */
     int64_t bits_per_cell;
-    int64_t access; /* cim_hw_access */
-    double cell_f2; /* area of one bare cell in F^2; NAN: the library's */
+    int64_t access;               /* cim_hw_access */
+    double cell_f2;               /* area of one bare cell in F^2; NAN: the library's */
+    double on_ohm, off_ohm;       /* of a resistive cell; NAN: the library's */
+    double read_v, read_pulse_ns; /* across the cell; both or neither (NAN: the library's energy) */
 } cim_hw_device_spec;
 
 typedef struct cim_hw_adc {

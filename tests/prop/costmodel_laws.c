@@ -118,6 +118,11 @@ static cim_hw_arch random_arch(cim_rng *r)
     }
     a.device.access = sram ? CIM_HW_ACCESS_LIBRARY : pick(r, 0, 1);
     a.device.cell_f2 = pick(r, 0, 3) ? NAN : 1 + 999 * cim_rng_uniform(r);
+    bool stated = !sram && pick(r, 0, 1);
+    a.device.on_ohm = stated ? 1e3 * pow(1e3, cim_rng_uniform(r)) : NAN;
+    a.device.off_ohm = stated ? a.device.on_ohm * (1 + 99 * cim_rng_uniform(r)) : NAN;
+    a.device.read_v = stated ? .05 + cim_rng_uniform(r) : NAN;
+    a.device.read_pulse_ns = stated ? 1 + 99 * cim_rng_uniform(r) : NAN;
     random_parts(r, &a);
     return a;
 }

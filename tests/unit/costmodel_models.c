@@ -364,6 +364,14 @@ static void test_access_transistor(void **state)
     price(&a, &d);
     near(d.unit_pj[CIM_EV_CELL_READ] / c.unit_pj[CIM_EV_CELL_READ],
          (1 / 20e3) / ((1 / 20e3 + 1 / 1333.) / 2), 1e-6);
+    a.workload.weight_density = .5;
+    a.device.on_ohm = 10e3;
+    a.device.off_ohm = 1e6;
+    a.device.read_v = .2;
+    a.device.read_pulse_ns = 10;
+    price(&a, &d); /* half the inputs: 0.5 x 0.04 V^2 x 50.5 uS x 10 ns */
+    near(d.unit_pj[CIM_EV_CELL_READ], .5 * .04 * 50.5e-6 * 10 * 1e3, 1e-9);
+    near(d.resistance_on_ohm, 10e3, 1e-12);
 }
 
 static void test_adc_pitch(void **state)
