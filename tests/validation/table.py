@@ -21,7 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.environ.get("CIM_SOURCE", os.path.join(HERE, "..", ".."))
 CIMDSE = os.environ.get("CIMDSE", os.path.join(ROOT, "build", "cimdse"))
 TABLE = os.path.join(ROOT, "costmodel", "VALIDATION")
-BOUNDS = {"isaac": 1.0, "puma_node": 5.0}  # largest error of a chip's rows with full inputs, %
+BOUNDS = {"isaac": 1.0, "puma_node": 5.0}  # largest error of any row but partial ones, in per cent
 MEAN_BOUND = {"energy": 17.0, "area": 17.0}  # full inputs, mean over chips, in per cent
 FACTOR = 2.0  # rows off by more need a reason
 
@@ -166,7 +166,7 @@ def check(table):
             wrong.append("%s: %s: off by %.2fx without a reason" % (
                 r["chip"], r["quantity"], factor(r)))
         bound = BOUNDS.get(r["chip"])
-        if bound and r["inputs"] == "full" and abs(r["error"]) > bound:
+        if bound and r["inputs"] in ("full", "calibrating") and abs(r["error"]) > bound:
             wrong.append("%s: %s: %+.2f %%, allowed %g %%" % (
                 r["chip"], r["quantity"], r["error"], bound))
     for inputs, kind, _, _, _, by_chip, _, _ in summary(table):
