@@ -35,6 +35,13 @@ static double zigzag_capacitance(double bits)
     return 100 * bits + 0.001 * pow(4, bits);
 }
 
+/* Area another model's table lends, where that was published; beyond its ends a bit doubles it. */
+static double lent_um2(const cost_adc_model *lender, double bits)
+{
+    double tabled = fmin(fmax(bits, lender->bits_min), lender->bits_max);
+    return lender->um2[(int)(tabled - lender->bits_min)] * pow(2, bits - tabled);
+}
+
 /* Rate one converter can reach [MS/s]. */
 static double rate_limit(const cost_adc_model *m, const cim_hw_arch *arch, const cost_scale *chip)
 {
@@ -44,6 +51,8 @@ static double rate_limit(const cost_adc_model *m, const cim_hw_arch *arch, const
                       m->at.delay);
     if (m->form == COST_ADC_NEUROSIM)
         return 1e3 / ((bits + 1) * m->bit_ns);
+    if (m->form == COST_ADC_MURMANN)
+        return m->rate_max_msps * m->at.delay / chip->delay;
     return m->rate_max_msps;
 }
 
@@ -88,13 +97,17 @@ static void evaluate(const cim_cost_library *lib, const cost_adc_model *m, const
         out->pj = (m->lin_ff * bits + m->exp_ff * pow(4, bits)) * m->at.v * m->at.v * 1e-3 * energy;
         out->um2 = pow(10, m->area_exponent - m->area_slope * bits) * pow(2, bits) * area;
         break;
-    case COST_ADC_NEUROSIM: {
-        const cost_adc_model *lender = &lib->adc[m->area_index];
-        int at = (int)fmin(fmax(bits, lender->bits_min), lender->bits_max) - (int)lender->bits_min;
+    case COST_ADC_NEUROSIM:
         out->pj = neurosim_power(m, bits, arch->technology_nm) * (bits + 1) * m->bit_ns;
-        out->um2 = lender->um2[at] * chip->area / lender->at.area;
+        out->um2 =
+            lent_um2(&lib->adc[m->area_index], bits) * chip->area / lib->adc[m->area_index].at.area;
         break;
-    }
+    case COST_ADC_MURMANN: /* analog area follows the node, not its square */
+        out->pj = (m->lin_ff * bits + m->exp_ff * pow(4, bits)) * 1e-3 * chip->v * chip->v *
+                  fmax(1, chip->nm / m->at.nm);
+        out->um2 = m->area_8b * lent_um2(&lib->adc[m->area_index], bits) /
+                   lent_um2(&lib->adc[m->area_index], 8) * chip->nm / m->area_nm;
+        break;
     case COST_ADC_SILICON:
         out->pj =
             m->cap_ff * 1e-3 * chip->v * chip->v * zigzag_capacitance(bits) / zigzag_capacitance(8);

@@ -1,4 +1,4 @@
-/* SRAM buffers: CACTI tables by size, word width and node, interpolated log-log. */
+/* Buffers, SRAM and eDRAM: tables by size, word width and node, interpolated log-log. */
 #include "costmodel/library.h"
 
 #include <math.h>
@@ -52,11 +52,10 @@ static int node_end(const cost_buffer_model *b, int first)
 }
 
 /* The node's tables at the chip's supply: voltage scaling only. */
-static point node_supplied(const cim_cost_library *lib, int first, int end, double width,
-                           double log_kib, double v)
+static point node_supplied(const cim_cost_library *lib, const cost_buffer_table *t, int n,
+                           double width, double log_kib, double v)
 {
-    const cost_buffer_table *t = &lib->sram.table[first];
-    point p = node_at(t, end - first, width, log_kib);
+    point p = node_at(t, n, width, log_kib);
     cost_scale here;
     cost_scaling_at(lib, t->nm, v, &here);
     double f = log(here.energy / t->at.energy);
@@ -65,10 +64,9 @@ static point node_supplied(const cim_cost_library *lib, int first, int end, doub
     return p;
 }
 
-static point sram_at(const cim_cost_library *lib, double width, double log_kib,
-                     const cost_scale *chip)
+static point buffer_at(const cim_cost_library *lib, const cost_buffer_model *b, double width,
+                       double log_kib, const cost_scale *chip)
 {
-    const cost_buffer_model *b = &lib->sram;
     int first = 0, end = node_end(b, 0);
     while (end < b->n && b->table[end].nm <= chip->nm) {
         first = end;
@@ -84,14 +82,14 @@ static point sram_at(const cim_cost_library *lib, double width, double log_kib,
         return p;
     }
     double t = log(chip->nm / nm) / log(b->table[end].nm / nm);
-    return mix(node_supplied(lib, first, end, width, log_kib, chip->v),
-               node_supplied(lib, end, node_end(b, end), width, log_kib, chip->v), t);
+    return mix(node_supplied(lib, &b->table[first], end - first, width, log_kib, chip->v),
+               node_supplied(lib, &b->table[end], node_end(b, end) - end, width, log_kib, chip->v),
+               t);
 }
 
-void cost_buffer_price(const cim_cost_library *lib, double kib, double bits_per_cycle,
-                       const cost_scale *chip, cost_buffer *out)
+void cost_buffer_price(const cim_cost_library *lib, const cost_buffer_model *b, double kib,
+                       double bits_per_cycle, const cost_scale *chip, cost_buffer *out)
 {
-    const cost_buffer_model *b = &lib->sram;
     double widest = 0;
     for (int i = 0; i < b->n; i++)
         widest = fmax(widest, b->table[i].width);
@@ -101,7 +99,7 @@ void cost_buffer_price(const cim_cost_library *lib, double kib, double bits_per_
     /* More bits per cycle than the widest word: banks side by side. */
     double banks = fmax(1, ceil(asked / widest));
     double log_kib = log(kib / banks);
-    point p = sram_at(lib, width, log_kib, chip);
+    point p = buffer_at(lib, b, width, log_kib, chip);
     const cost_buffer_table *t = &b->table[0];
     out->extrapolated = log_kib < t->log_kib[0] || log_kib > t->log_kib[t->n - 1];
     out->read_pj = exp(p.read) / width;

@@ -60,11 +60,14 @@ extern const char *const cim_cost_event_names[CIM_COST_N_EVENTS];
 
 /* Remarks of a pricing that the report spells out (bits of cim_cost_chip.notes). */
 enum {
-    CIM_COST_NOTE_SUPPLY = 1,    /* supply outside the range of the scaling fits: C V^2 beyond it */
-    CIM_COST_NOTE_BUFFER = 2,    /* a buffer outside the CACTI table's sizes: extrapolated */
-    CIM_COST_NOTE_PARTS = 4,     /* more instances of a listed component charged than listed */
-    CIM_COST_NOTE_ADC_STEP = 8,  /* conversion, not reading, sets the step */
-    CIM_COST_NOTE_CELL_BITS = 16 /* more bits per cell than the device entry vouches for */
+    CIM_COST_NOTE_SUPPLY = 1,   /* supply outside the range of the scaling fits: C V^2 beyond it */
+    CIM_COST_NOTE_BUFFER = 2,   /* a buffer outside the CACTI table's sizes: extrapolated */
+    CIM_COST_NOTE_PARTS = 4,    /* more instances of a listed component charged than listed */
+    CIM_COST_NOTE_ADC_STEP = 8, /* conversion, not reading, sets the step */
+    CIM_COST_NOTE_CELL_BITS = 16, /* more bits per cell than the device entry vouches for */
+    CIM_COST_NOTE_ADC_PITCH = 32, /* converters narrower than any published */
+    CIM_COST_NOTE_MERGE = 64,     /* joined bitlines: the SQNR does not see their weighting */
+    CIM_COST_NOTE_LAST = CIM_COST_NOTE_MERGE
 };
 
 /** Unit costs of one chip. All times in ns (INFINITY rates: no bottleneck), energies in pJ, power
@@ -104,6 +107,11 @@ typedef struct cim_cost_chip {
     double adc_msps;                   /* rate of one converter; 0 without */
     double supply_min_v, supply_max_v; /* range of the scaling fits at this node */
     unsigned notes;                    /* CIM_COST_NOTE_* */
+    /* The cell, from the library: writes a cell survives, relative standard deviation of its
+     * conductance, its resistances (NAN where the cell has none); area without drivers; width each
+     * converter has under its columns (0 without). */
+    double endurance_cycles, conductance_sigma, resistance_on_ohm, resistance_off_ohm;
+    double cell_um2, adc_pitch_um;
 } cim_cost_chip;
 
 typedef struct cim_cost_library cim_cost_library;

@@ -24,7 +24,7 @@ static cim_status resolve_adcs(cim_cost_library *lib, cim_err *err)
     for (int i = 0; i < lib->n_adc; i++) {
         cost_adc_model *m = &lib->adc[i];
         CIM_TRY(check_origin(lib, &m->at, m->name, err));
-        if (m->form != COST_ADC_NEUROSIM)
+        if (!m->area_of[0])
             continue;
         m->area_index = -1;
         for (int j = 0; j < lib->n_adc; j++)
@@ -51,7 +51,8 @@ static cim_status resolve_parts(cim_cost_library *lib, cim_err *err)
 
 static cim_status resolve(cim_cost_library *lib, cim_err *err)
 {
-    if (!lib->n_nodes || !lib->n_adc || !lib->has_sram || lib->periphery != 0xFFU)
+    bool buffers = lib->buffer[CIM_HW_BUFFER_SRAM].n && lib->buffer[CIM_HW_BUFFER_EDRAM].n;
+    if (!lib->n_nodes || !lib->n_adc || !buffers || lib->periphery != 0x7FFU)
         return cim_err_set(err, CIM_E_INPUT, "component library",
                            "a section is missing: scaling, devices, adc_models, buffers and every "
                            "entry of periphery are needed");
@@ -60,11 +61,16 @@ static cim_status resolve(cim_cost_library *lib, cim_err *err)
             return cim_err_set(err, CIM_E_INPUT, "component library", "device %d is missing", i);
         CIM_TRY(check_origin(lib, &lib->device[i].at, "a device", err));
         CIM_TRY(check_origin(lib, &lib->device[i].leak_at, "a device's leakage", err));
+        for (int k = 0; k < COST_N_ARRAYS; k++)
+            if (lib->device[i].array[k].present)
+                CIM_TRY(check_origin(lib, &lib->device[i].array[k].at, "a device's array", err));
     }
     CIM_TRY(resolve_adcs(lib, err));
-    CIM_TRY(check_origin(lib, &lib->sram.leak_at, "buffer leakage", err));
-    for (int i = 0; i < lib->sram.n; i++)
-        CIM_TRY(check_origin(lib, &lib->sram.table[i].at, "a buffer table", err));
+    for (int k = 0; k < CIM_HW_N_BUFFERS; k++) {
+        CIM_TRY(check_origin(lib, &lib->buffer[k].leak_at, "buffer leakage", err));
+        for (int i = 0; i < lib->buffer[k].n; i++)
+            CIM_TRY(check_origin(lib, &lib->buffer[k].table[i].at, "a buffer table", err));
+    }
     CIM_TRY(check_origin(lib, &lib->dac.at, "dac", err));
     CIM_TRY(check_origin(lib, &lib->sample_hold.at, "sample_hold", err));
     CIM_TRY(check_origin(lib, &lib->digital.at, "digital_cell", err));

@@ -40,14 +40,31 @@ typedef enum cost_scaling {
     COST_SCALE_VOLTAGE  /* energy C V^2 whatever the node, area like logic */
 } cost_scaling;
 
+/* Ways to build an array of one device: as its entry describes, summing currents on bitlines,
+ * storing bits beside adder trees, or with a transistor per cell. */
+typedef enum cost_array_kind {
+    COST_ARRAY_OWN,
+    COST_ARRAY_CURRENT,
+    COST_ARRAY_DIGITAL,
+    COST_ARRAY_TRANSISTOR,
+    COST_N_ARRAYS
+} cost_array_kind;
+typedef struct cost_array {
+    bool present;
+    cost_scale at;   /* where the values were published */
+    double f2;       /* bare cell */
+    double overhead; /* array with drivers, decoders and sensing over its bare cells, >= 1 */
+    double read_pj;
+} cost_array;
+
 typedef struct cost_device {
     bool present;
     cost_scaling scaling;
     bool wordline;          /* driven by plain wordlines instead of the analog driver "dac" */
     cost_scale at, leak_at; /* where the values were published */
     double max_bits;
-    double cell_f2, digital_f2; /* of an analog and of a digital CIM array */
-    double read_pj, read_ns, read_rows;
+    cost_array array[COST_N_ARRAYS];
+    double read_ns, read_rows;
     double write_pj, write_row_ns;
     double leak_mw; /* per cell */
     double endurance, r_on, r_off, variation;
@@ -58,7 +75,8 @@ typedef enum cost_adc_form {
     COST_ADC_ACCELERGY,
     COST_ADC_ZIGZAG,
     COST_ADC_NEUROSIM,
-    COST_ADC_SILICON
+    COST_ADC_SILICON,
+    COST_ADC_MURMANN
 } cost_adc_form;
 
 typedef struct cost_adc_model {
@@ -77,7 +95,8 @@ typedef struct cost_adc_model {
     double fit_nm[COST_MAX_ROWS], fit_slope[COST_MAX_ROWS], fit_offset[COST_MAX_ROWS];
     char area_of[COST_NAME]; /* another model that lends its area */
     int area_index;
-    double cap_ff, area_8b; /* silicon */
+    double cap_ff;           /* silicon */
+    double area_8b, area_nm; /* silicon, murmann: 8-bit converter; node it was measured at */
 } cost_adc_model;
 
 typedef struct cost_buffer_table {
@@ -91,7 +110,7 @@ typedef struct cost_buffer_table {
 typedef struct cost_buffer_model {
     cost_scale leak_at;
     double leak_mw_per_kib;
-    int n;
+    int n;                                    /* 0: not in the library */
     cost_buffer_table table[COST_MAX_TABLES]; /* by node, then width, ascending */
 } cost_buffer_model;
 
@@ -104,11 +123,18 @@ typedef struct cost_digital {
     cost_scale at;
     double gate_pj, gate_um2, gate_ns, adder_pj, adder_um2, adders;
     double gate_activity, adder_activity, layout;
+    double sum_gates, carry_gates; /* gate delays of a full adder */
 } cost_digital;
+
+typedef struct cost_pitch { /* width of a converter in F */
+    double published_f;     /* narrowest published */
+    double min_f;           /* below: impossible */
+} cost_pitch;
 
 typedef struct cost_wordline {
     cost_scale at;
     double cell_pj, bit_pj; /* per cell driven; per input bit where there is more than one */
+    double bit_um2;         /* of a row's driver, per input bit where there is more than one */
 } cost_wordline;
 
 typedef struct cost_alu {
@@ -179,16 +205,16 @@ struct cim_cost_library {
     cost_device device[CIM_HW_N_DEVICES];
     int n_adc;
     cost_adc_model adc[COST_MAX_ADC];
-    bool has_sram;
-    cost_buffer_model sram;
+    cost_buffer_model buffer[CIM_HW_N_BUFFERS];
     unsigned periphery; /* bits: which of the following were read */
     cost_unit dac, sample_hold;
     cost_wordline wordline;
     cost_digital digital;
+    cost_pitch pitch;
     cost_alu alu;
     cost_wire wire;
     cost_router router;
-    cost_offchip offchip;
+    cost_offchip offchip[CIM_HW_N_MEMORIES];
     size_t n_parts, parts_cap;
     cost_part *part; /* owned, sorted by name */
     cost_default fallback[COST_N_SLOTS];
@@ -220,8 +246,8 @@ typedef struct cost_buffer {
     double um2, leak_mw;
     bool extrapolated;
 } cost_buffer;
-void cost_buffer_price(const cim_cost_library *lib, double kib, double bits_per_cycle,
-                       const cost_scale *chip, cost_buffer *out);
+void cost_buffer_price(const cim_cost_library *lib, const cost_buffer_model *model, double kib,
+                       double bits_per_cycle, const cost_scale *chip, cost_buffer *out);
 
 /* ---- library_*.c ---- */
 int cost_part_find(const cim_cost_library *lib, const char *name);

@@ -79,6 +79,49 @@ static cim_status read_scaling(cim_cost_library *lib, const cim_json *doc,
 
 /* ---- devices ---- */
 
+/* One way to build an array. What it leaves out (origin, read energy) is the device's own. */
+static cim_status read_array(const cim_json *doc, const cim_json_node *e, const cost_array *own,
+                             cost_array *out, cim_err *err)
+{
+    static const char *const keys[] = {"source",    "technology",     "supply",
+                                       "cell_area", "array_overhead", "read_energy"};
+    const cost_quantity q[] = {
+        {"cell_area", COST_DIM_FEATURES, COST_POSITIVE, &out->f2},
+        {"array_overhead", COST_DIM_ONE, COST_POSITIVE, &out->overhead},
+        {"read_energy", COST_DIM_ENERGY, COST_POSITIVE | COST_OPTIONAL, &out->read_pj},
+    };
+    *out = *own;
+    CIM_TRY(cost_read_source(doc, e, err));
+    CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
+    if (cim_json_find(e, "technology") || cim_json_find(e, "supply"))
+        CIM_TRY(cost_read_origin(doc, e, &out->at, err));
+    CIM_TRY(cost_read_values(doc, e, q, COUNT(q), err));
+    if (out->overhead < 1)
+        return cim_json_error(doc, cim_json_find(e, "array_overhead"), err,
+                              "an array_overhead of %g; at least 1 is allowed: an array is no "
+                              "smaller than its cells",
+                              out->overhead);
+    out->present = true;
+    return CIM_OK;
+}
+
+static cim_status read_arrays(const cim_json *doc, const cim_json_node *e, cost_device *d,
+                              cim_err *err)
+{
+    static const char *const names[COST_N_ARRAYS - 1] = {"current", "digital", "transistor"};
+    const cim_json_node *arrays = cim_json_find(e, "arrays");
+    if (!arrays)
+        return CIM_OK;
+    CIM_TRY(cim_json_expect(doc, arrays, CIM_JSON_OBJECT, err));
+    CIM_TRY(cim_json_known_keys(doc, arrays, names, COUNT(names), err));
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const cim_json_node *a = cim_json_find(arrays, names[i]);
+        if (a)
+            CIM_TRY(read_array(doc, a, &d->array[COST_ARRAY_OWN], &d->array[i + 1], err));
+    }
+    return CIM_OK;
+}
+
 static cim_status read_device(const cim_json *doc, const cim_json_node *e, cost_device *d,
                               cim_err *err)
 {
@@ -101,9 +144,12 @@ static cim_status read_device(const cim_json *doc, const cim_json_node *e, cost_
                                        "resistance_off",
                                        "variation",
                                        "driver",
-                                       "cell_area_digital"};
+                                       "array_overhead",
+                                       "cell_area_digital",
+                                       "arrays"};
     static const char *const drivers[] = {"dac", "wordline"};
     const cim_json_node *driver;
+    double digital_f2 = 0; /* older spelling of arrays.digital, drivers and all */
     int word = 0;
     CIM_TRY(cost_read_source(doc, e, err));
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
@@ -113,11 +159,14 @@ static cim_status read_device(const cim_json *doc, const cim_json_node *e, cost_
     CIM_TRY(cim_json_choice(doc, driver, drivers, COUNT(drivers), &word, err));
     d->wordline = word == 1;
     d->leak_at = d->at;
+    cost_array *own = &d->array[COST_ARRAY_OWN];
+    *own = (cost_array){.present = true, .at = d->at, .overhead = 1};
     const cost_quantity q[] = {
         {"bits_per_cell_max", COST_DIM_BITS, COST_POSITIVE, &d->max_bits},
-        {"cell_area", COST_DIM_FEATURES, COST_POSITIVE, &d->cell_f2},
-        {"cell_area_digital", COST_DIM_FEATURES, COST_POSITIVE | COST_OPTIONAL, &d->digital_f2},
-        {"read_energy", COST_DIM_ENERGY, COST_POSITIVE, &d->read_pj},
+        {"cell_area", COST_DIM_FEATURES, COST_POSITIVE, &own->f2},
+        {"array_overhead", COST_DIM_ONE, COST_POSITIVE | COST_OPTIONAL, &own->overhead},
+        {"cell_area_digital", COST_DIM_FEATURES, COST_POSITIVE | COST_OPTIONAL, &digital_f2},
+        {"read_energy", COST_DIM_ENERGY, COST_POSITIVE, &own->read_pj},
         {"read_time", COST_DIM_TIME, COST_POSITIVE, &d->read_ns},
         {"read_time_rows", COST_DIM_ONE, COST_POSITIVE, &d->read_rows},
         {"write_energy", COST_DIM_ENERGY, COST_POSITIVE, &d->write_pj},
@@ -131,8 +180,12 @@ static cim_status read_device(const cim_json *doc, const cim_json_node *e, cost_
         {"variation", COST_DIM_ONE, 0, &d->variation},
     };
     CIM_TRY(cost_read_values(doc, e, q, COUNT(q), err));
-    if (!(d->digital_f2 > 0))
-        d->digital_f2 = d->cell_f2;
+    if (digital_f2 > 0) {
+        d->array[COST_ARRAY_DIGITAL] = *own;
+        d->array[COST_ARRAY_DIGITAL].f2 = digital_f2;
+        d->array[COST_ARRAY_DIGITAL].overhead = 1;
+    }
+    CIM_TRY(read_arrays(doc, e, d, err));
     if (d->r_on > 0 && d->r_off < d->r_on)
         return cim_json_error(doc, e, err, "resistance_off %g ohm is below resistance_on %g ohm",
                               d->r_off, d->r_on);
@@ -202,19 +255,28 @@ static cim_status read_adc_table(const cim_json *doc, const cim_json_node *e, co
     return CIM_OK;
 }
 
-static cim_status read_adc_neurosim(const cim_json *doc, const cim_json_node *e, cost_adc_model *m,
-                                    cim_err *err)
+/* Another model's table lends its area. */
+static cim_status read_adc_lender(const cim_json *doc, const cim_json_node *e, cost_adc_model *m,
+                                  cim_err *err)
 {
-    static const char *const keys[] = {"technology", "slope", "offset"};
-    const cim_json_node *fit, *lender;
+    const cim_json_node *lender;
     const char *name;
-    const cost_quantity q = {"bit_time", COST_DIM_TIME, COST_POSITIVE, &m->bit_ns};
-    CIM_TRY(cost_read_value(doc, e, &q, err));
     CIM_TRY(cost_member(doc, e, "area_of", &lender, err));
     CIM_TRY(cim_json_string(doc, lender, &name, err));
     if (strlen(name) >= sizeof m->area_of)
         return cim_json_error(doc, lender, err, "the name is too long");
     snprintf(m->area_of, sizeof m->area_of, "%s", name);
+    return CIM_OK;
+}
+
+static cim_status read_adc_neurosim(const cim_json *doc, const cim_json_node *e, cost_adc_model *m,
+                                    cim_err *err)
+{
+    static const char *const keys[] = {"technology", "slope", "offset"};
+    const cim_json_node *fit;
+    const cost_quantity q = {"bit_time", COST_DIM_TIME, COST_POSITIVE, &m->bit_ns};
+    CIM_TRY(cost_read_value(doc, e, &q, err));
+    CIM_TRY(read_adc_lender(doc, e, m, err));
     CIM_TRY(cost_member(doc, e, "fit", &fit, err));
     CIM_TRY(cim_json_expect(doc, fit, CIM_JSON_OBJECT, err));
     CIM_TRY(cim_json_known_keys(doc, fit, keys, COUNT(keys), err));
@@ -271,6 +333,16 @@ static cim_status read_adc_form(const cim_json *doc, const cim_json_node *e, cos
         };
         return cost_read_values(doc, e, q, COUNT(q), err);
     }
+    if (m->form == COST_ADC_MURMANN) {
+        const cost_quantity q[] = {
+            {"energy_linear", COST_DIM_CAPACITANCE, COST_POSITIVE, &m->lin_ff},
+            {"energy_exponential", COST_DIM_CAPACITANCE, 0, &m->exp_ff},
+            {"area_8b", COST_DIM_AREA, COST_POSITIVE, &m->area_8b},
+            {"area_technology", COST_DIM_LENGTH, COST_POSITIVE, &m->area_nm},
+        };
+        CIM_TRY(cost_read_values(doc, e, q, COUNT(q), err));
+        return read_adc_lender(doc, e, m, err);
+    }
     const cost_quantity range[] = {
         {"technology_min", COST_DIM_LENGTH, COST_POSITIVE, &m->nm_min},
         {"technology_max", COST_DIM_LENGTH, COST_POSITIVE, &m->nm_max},
@@ -281,13 +353,14 @@ static cim_status read_adc_form(const cim_json *doc, const cim_json_node *e, cos
 static cim_status read_adc(const cim_json *doc, const cim_json_node *e, cost_adc_model *m,
                            cim_err *err)
 {
-    static const char *const forms[] = {"table", "accelergy", "zigzag", "neurosim", "silicon"};
+    static const char *const forms[] = {"table",    "accelergy", "zigzag",
+                                        "neurosim", "silicon",   "murmann"};
     static const char *const keys[] = {
         "form",          "source",         "technology",     "supply",        "scaling",
         "leakage_share", "bits_min",       "bits_max",       "rate_max",      "quoted_rate",
         "rows",          "technology_min", "technology_max", "energy_linear", "energy_exponential",
         "area_exponent", "area_slope",     "delay_row",      "delay_bit",     "fit",
-        "bit_time",      "area_of",        "capacitance_8b", "area_8b"};
+        "bit_time",      "area_of",        "capacitance_8b", "area_8b",       "area_technology"};
     CIM_TRY(cost_read_source(doc, e, err));
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     const cim_json_node *form;
@@ -382,19 +455,14 @@ static cim_status read_table(const cim_json *doc, const cim_json_node *e, cost_b
     return CIM_OK;
 }
 
-static cim_status read_buffers(cim_cost_library *lib, const cim_json *doc,
-                               const cim_json_node *node, cim_err *err)
+static cim_status read_buffer(const cim_json *doc, const cim_json_node *e, cost_buffer_model *b,
+                              cim_err *err)
 {
-    static const char *const names[] = {"sram"};
     static const char *const keys[] = {"source", "leakage", "leakage_technology", "leakage_supply",
                                        "tables"};
-    CIM_TRY(cim_json_expect(doc, node, CIM_JSON_OBJECT, err));
-    CIM_TRY(cim_json_known_keys(doc, node, names, 1, err));
-    const cim_json_node *e, *list;
-    CIM_TRY(cost_member(doc, node, "sram", &e, err));
+    const cim_json_node *list;
     CIM_TRY(cost_read_source(doc, e, err));
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
-    cost_buffer_model *b = &lib->sram;
     memset(b, 0, sizeof *b);
     const cost_quantity q[] = {
         {"leakage", COST_DIM_POWER, 0, &b->leak_mw_per_kib},
@@ -415,7 +483,20 @@ static cim_status read_buffers(cim_cost_library *lib, const cim_json *doc,
     }
     if (!b->n)
         return cim_json_error(doc, list, err, "no tables");
-    lib->has_sram = true;
+    return CIM_OK;
+}
+
+/* Entries replace those of the same name: a user may bring SRAM alone. */
+static cim_status read_buffers(cim_cost_library *lib, const cim_json *doc,
+                               const cim_json_node *node, cim_err *err)
+{
+    CIM_TRY(cim_json_expect(doc, node, CIM_JSON_OBJECT, err));
+    CIM_TRY(cim_json_known_keys(doc, node, cim_hw_buffer_words, CIM_HW_N_BUFFERS, err));
+    for (int i = 0; i < CIM_HW_N_BUFFERS; i++) {
+        const cim_json_node *e = cim_json_find(node, cim_hw_buffer_words[i]);
+        if (e)
+            CIM_TRY(read_buffer(doc, e, &lib->buffer[i], err));
+    }
     return CIM_OK;
 }
 
@@ -444,10 +525,10 @@ static cim_status read_unit_entry(const cim_json *doc, const cim_json_node *e, c
 static cim_status read_digital(const cim_json *doc, const cim_json_node *e, cost_digital *d,
                                cim_err *err)
 {
-    static const char *const keys[] = {"source",        "technology",     "supply",
-                                       "gate_energy",   "gate_area",      "gate_delay",
-                                       "adder_energy",  "adder_area",     "adders_per_cell",
-                                       "gate_activity", "adder_activity", "layout_factor"};
+    static const char *const keys[] = {
+        "source",         "technology",    "supply",     "gate_energy",     "gate_area",
+        "gate_delay",     "adder_energy",  "adder_area", "adders_per_cell", "gate_activity",
+        "adder_activity", "layout_factor", "sum_gates",  "carry_gates"};
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     CIM_TRY(cost_read_origin(doc, e, &d->at, err));
     const cost_quantity q[] = {
@@ -457,9 +538,11 @@ static cim_status read_digital(const cim_json *doc, const cim_json_node *e, cost
         {"adder_energy", COST_DIM_ENERGY, 0, &d->adder_pj},
         {"adder_area", COST_DIM_AREA, 0, &d->adder_um2},
         {"adders_per_cell", COST_DIM_ONE, 0, &d->adders},
-        {"gate_activity", COST_DIM_ONE, 0, &d->gate_activity},
+        {"gate_activity", COST_DIM_ONE, COST_POSITIVE, &d->gate_activity},
         {"adder_activity", COST_DIM_ONE, 0, &d->adder_activity},
         {"layout_factor", COST_DIM_ONE, COST_POSITIVE, &d->layout},
+        {"sum_gates", COST_DIM_ONE, COST_POSITIVE | COST_OPTIONAL, &d->sum_gates},
+        {"carry_gates", COST_DIM_ONE, COST_POSITIVE | COST_OPTIONAL, &d->carry_gates},
     };
     return cost_read_values(doc, e, q, COUNT(q), err);
 }
@@ -467,13 +550,14 @@ static cim_status read_digital(const cim_json *doc, const cim_json_node *e, cost
 static cim_status read_wordline(const cim_json *doc, const cim_json_node *e, cost_wordline *w,
                                 cim_err *err)
 {
-    static const char *const keys[] = {"source", "technology", "supply", "energy_per_cell",
-                                       "energy_per_bit"};
+    static const char *const keys[] = {"source",          "technology",     "supply",
+                                       "energy_per_cell", "energy_per_bit", "area_per_bit"};
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     CIM_TRY(cost_read_origin(doc, e, &w->at, err));
     const cost_quantity q[] = {
         {"energy_per_cell", COST_DIM_ENERGY, 0, &w->cell_pj},
         {"energy_per_bit", COST_DIM_ENERGY, 0, &w->bit_pj},
+        {"area_per_bit", COST_DIM_AREA, COST_OPTIONAL, &w->bit_um2},
     };
     return cost_read_values(doc, e, q, COUNT(q), err);
 }
@@ -553,11 +637,24 @@ static cim_status read_offchip(const cim_json *doc, const cim_json_node *e, cost
     return cost_read_values(doc, e, q, COUNT(q), err);
 }
 
+static cim_status read_pitch(const cim_json *doc, const cim_json_node *e, cost_pitch *w,
+                             cim_err *err)
+{
+    static const char *const keys[] = {"source", "width_published", "width_min"};
+    CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
+    const cost_quantity q[] = {
+        {"width_published", COST_DIM_ONE, COST_POSITIVE, &w->published_f},
+        {"width_min", COST_DIM_ONE, COST_POSITIVE, &w->min_f},
+    };
+    return cost_read_values(doc, e, q, COUNT(q), err);
+}
+
 static cim_status read_periphery(cim_cost_library *lib, const cim_json *doc,
                                  const cim_json_node *node, cim_err *err)
 {
-    static const char *const names[] = {"dac",  "sample_hold", "digital_cell", "alu",
-                                        "wire", "router",      "offchip",      "wordline"};
+    static const char *const names[] = {"dac",       "sample_hold",   "digital_cell", "alu",
+                                        "wire",      "router",        "offchip",      "wordline",
+                                        "adc_pitch", "offchip_gddr5", "offchip_hbm2"};
     CIM_TRY(cim_json_expect(doc, node, CIM_JSON_OBJECT, err));
     CIM_TRY(cim_json_known_keys(doc, node, names, COUNT(names), err));
     for (const cim_json_node *e = cim_json_first(node); e; e = cim_json_next(e)) {
@@ -586,10 +683,16 @@ static cim_status read_periphery(cim_cost_library *lib, const cim_json *doc,
             st = read_router(doc, e, &lib->router, err);
             break;
         case 6:
-            st = read_offchip(doc, e, &lib->offchip, err);
+            st = read_offchip(doc, e, &lib->offchip[CIM_HW_MEMORY_DRAM], err);
             break;
-        default:
+        case 7:
             st = read_wordline(doc, e, &lib->wordline, err);
+            break;
+        case 8:
+            st = read_pitch(doc, e, &lib->pitch, err);
+            break;
+        default: /* in the order of cim_hw_memory, after plain DRAM */
+            st = read_offchip(doc, e, &lib->offchip[which - 8], err);
             break;
         }
         CIM_TRY(st);

@@ -20,17 +20,11 @@ static double per_ns(double per_cycle, const cim_cost_chip *out)
 static bool price_times(cost_pricing *p, cost_adc *adc, char *reason, size_t size)
 {
     const cim_hw_crossbar *x = &p->arch->crossbar;
-    const cost_device *d = &p->lib->device[p->arch->device.type];
     cim_cost_chip *out = p->out;
-    bool logic = d->scaling == COST_SCALE_LOGIC;
-    double speed = logic ? p->here.delay / d->at.delay : 1;
-    out->read_ns = x->read_ns;
-    if (isnan(
-            x->read_ns)) /* beyond the published array the bitline's capacitance grows with rows */
-        out->read_ns = d->read_ns * speed * fmax(1, (double)x->rows / d->read_rows);
-    out->write_row_ns = d->write_row_ns * speed;
+    out->read_ns = cost_read_ns(p);
+    out->write_row_ns = cost_write_row_ns(p);
     if (x->adcs > 0) {
-        double turns = ceil_div((double)x->cols, (double)x->adcs);
+        double turns = ceil_div(p->conversions, (double)x->adcs);
         if (!cost_adc_price(p->lib, p->arch, &p->here, turns / out->read_ns * 1e3, adc, reason,
                             size))
             return false;
@@ -47,62 +41,6 @@ static bool price_times(cost_pricing *p, cost_adc *adc, char *reason, size_t siz
     return true;
 }
 
-static void price_cells(cost_pricing *p)
-{
-    const cim_hw_crossbar *x = &p->arch->crossbar;
-    const cost_device *d = &p->lib->device[p->arch->device.type];
-    const cost_digital *g = &p->lib->digital;
-    cim_cost_chip *out = p->out;
-    bool logic = d->scaling == COST_SCALE_LOGIC;
-    double energy = logic ? p->here.energy / d->at.energy : 1;
-    double nm = logic ? d->at.nm : p->here.nm;
-    double cell = (x->adcs == 0 ? d->digital_f2 : d->cell_f2) * nm * nm * 1e-6 *
-                  (logic ? p->here.area / d->at.area : 1);
-    double read = d->read_pj * energy;
-    if (x->adcs == 0) { /* digital: a gate and its share of the adder tree beside every cell */
-        double bits = (double)(x->dac_bits * p->arch->device.bits_per_cell);
-        double e = p->here.energy / g->at.energy;
-        read = (g->gate_pj * g->gate_activity + g->adders * g->adder_pj * g->adder_activity) *
-                   g->layout * e * bits +
-               (logic ? 0 : d->read_pj);
-        cell += (g->gate_um2 + g->adders * g->adder_um2) * p->here.area / g->at.area * bits;
-    }
-    double cells = (double)x->rows * (double)x->cols;
-    out->own_unit_pj[CIM_HW_TIER_CROSSBAR][CIM_EV_CELL_READ] += read;
-    out->own_unit_pj[CIM_HW_TIER_CROSSBAR][CIM_EV_CELL_WRITE] += d->write_pj * energy;
-    out->own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR] += cells * cell;
-    out->own_leak_mw[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR] +=
-        cells * d->leak_mw * p->here.leakage / d->leak_at.leakage;
-    if ((double)p->arch->device.bits_per_cell > d->max_bits)
-        out->notes |= CIM_COST_NOTE_CELL_BITS;
-}
-
-/* Inputs: an analog driver per row, or plain wordlines (digital CIM, charge-domain SRAM). */
-static void price_drivers(cost_pricing *p)
-{
-    const cim_hw_crossbar *x = &p->arch->crossbar;
-    const cim_hw_tier t = CIM_HW_TIER_CROSSBAR;
-    cim_cost_chip *out = p->out;
-    if (p->replaced & (1U << COST_SLOT_DAC))
-        return;
-    if (x->adcs == 0 || p->lib->device[p->arch->device.type].wordline) {
-        const cost_wordline *w = &p->lib->wordline;
-        double bits = (double)x->dac_bits, pj = (double)x->cols * w->cell_pj;
-        if (x->adcs == 0)
-            pj *= bits; /* bit-parallel inputs have a line each */
-        else if (bits > 1)
-            pj += bits * w->bit_pj;
-        out->own_unit_pj[t][CIM_EV_DAC] += pj * p->here.energy / w->at.energy;
-        return;
-    }
-    const cost_unit *dac = &p->lib->dac;
-    double grow = pow(dac->factor_per_bit, (double)(x->dac_bits - 1)), rows = (double)x->rows;
-    out->own_unit_pj[t][CIM_EV_DAC] += dac->pj * grow * p->here.energy / dac->at.energy;
-    out->own_area_um2[t][CIM_COST_DAC] += rows * dac->um2 * grow * p->here.area / dac->at.area;
-    out->own_leak_mw[t][CIM_COST_DAC] +=
-        rows * dac->leak_mw * grow * p->here.leakage / dac->at.leakage;
-}
-
 static void price_converters(cost_pricing *p, const cost_adc *adc)
 {
     const cim_hw_crossbar *x = &p->arch->crossbar;
@@ -112,7 +50,8 @@ static void price_converters(cost_pricing *p, const cost_adc *adc)
     const cim_hw_tier t = CIM_HW_TIER_CROSSBAR;
     const cost_unit *sh = &p->lib->sample_hold;
     double cols = (double)x->cols;
-    out->own_unit_pj[t][CIM_EV_ADC] += adc->pj;
+    /* Events count columns: each carries its share of a conversion of joined bitlines. */
+    out->own_unit_pj[t][CIM_EV_ADC] += adc->pj * p->conversions / cols;
     out->own_area_um2[t][CIM_COST_ADC] += (double)x->adcs * adc->um2;
     out->own_leak_mw[t][CIM_COST_ADC] += (double)x->adcs * adc->leak_mw;
     out->own_unit_pj[t][CIM_EV_SAMPLE_HOLD] += sh->pj * p->here.energy / sh->at.energy;
@@ -147,15 +86,21 @@ static void set_bus_rate(cost_pricing *p, cim_cost_event read, cim_cost_event wr
     p->bus_rate[writing ? write : read] = rate;
 }
 
-static void add_buffer(cost_pricing *p, cim_hw_tier tier, cim_cost_kind kind, double kib,
-                       double width, cim_cost_event read, cim_cost_event write)
+/* A core's (L1) or the chip's (L0) buffer; one without a size is unlimited and free. */
+static void add_buffer(cost_pricing *p, cim_hw_tier tier)
 {
+    const cim_hw_arch *a = p->arch;
+    bool l0 = tier == CIM_HW_TIER_CHIP;
+    double kib = l0 ? a->chip.buffer_kib : a->core.buffer_kib;
+    double width = l0 ? a->chip.buffer_bits_per_cycle : a->core.buffer_bits_per_cycle;
+    int64_t type = l0 ? a->chip.buffer_type : a->core.buffer_type;
+    cim_cost_kind kind = l0 ? CIM_COST_GLOBAL_BUFFER : CIM_COST_LOCAL_BUFFER;
     cost_buffer b;
     if (isnan(kib) || !(kib > 0))
         return;
-    cost_buffer_price(p->lib, kib, width, &p->here, &b);
-    p->out->own_unit_pj[tier][read] += b.read_pj;
-    p->out->own_unit_pj[tier][write] += b.write_pj;
+    cost_buffer_price(p->lib, &p->lib->buffer[type], kib, width, &p->here, &b);
+    p->out->own_unit_pj[tier][l0 ? CIM_EV_L0_READ_BIT : CIM_EV_L1_READ_BIT] += b.read_pj;
+    p->out->own_unit_pj[tier][l0 ? CIM_EV_L0_WRITE_BIT : CIM_EV_L1_WRITE_BIT] += b.write_pj;
     p->out->own_area_um2[tier][kind] += b.um2;
     p->out->own_leak_mw[tier][kind] += b.leak_mw;
     if (b.extrapolated)
@@ -185,13 +130,10 @@ static void stated_rates(cost_pricing *p)
 
 static void price_buffers(cost_pricing *p)
 {
-    const cim_hw_arch *a = p->arch;
     if (!(p->replaced & (1U << COST_SLOT_LOCAL_BUFFER)))
-        add_buffer(p, CIM_HW_TIER_CORE, CIM_COST_LOCAL_BUFFER, a->core.buffer_kib,
-                   a->core.buffer_bits_per_cycle, CIM_EV_L1_READ_BIT, CIM_EV_L1_WRITE_BIT);
+        add_buffer(p, CIM_HW_TIER_CORE);
     if (!(p->replaced & (1U << COST_SLOT_GLOBAL_BUFFER)))
-        add_buffer(p, CIM_HW_TIER_CHIP, CIM_COST_GLOBAL_BUFFER, a->chip.buffer_kib,
-                   a->chip.buffer_bits_per_cycle, CIM_EV_L0_READ_BIT, CIM_EV_L0_WRITE_BIT);
+        add_buffer(p, CIM_HW_TIER_CHIP);
 }
 
 /* Repeated global wire at the chip's node and supply [pJ per bit and mm]. */
@@ -299,7 +241,7 @@ static void price_offchip(cost_pricing *p)
     cim_cost_chip *out = p->out;
     if (p->replaced & (1U << COST_SLOT_OFFCHIP))
         return;
-    const cost_offchip *o = &p->lib->offchip;
+    const cost_offchip *o = &p->lib->offchip[p->arch->chip.offchip_memory];
     out->own_unit_pj[CIM_HW_TIER_CHIP][CIM_EV_OFFCHIP_BIT] += o->pj;
     if (isfinite(out->offchip_bits_per_ns)) {
         out->own_area_um2[CIM_HW_TIER_CHIP][CIM_COST_OFFCHIP] += o->um2;
@@ -411,6 +353,12 @@ static void begin(cost_pricing *p, const cim_cost_library *lib, const cim_hw_arc
     p->out = out;
     p->n_cores = (double)arch->chip.cores;
     p->n_xb = p->n_cores * (double)arch->core.crossbars;
+    p->domain = cim_hw_arch_summing(arch);
+    p->conversions = (double)arch->crossbar.cols;
+    if (arch->crossbar.merge_cols > 1) {
+        p->conversions = ceil_div(p->conversions, (double)arch->crossbar.merge_cols);
+        out->notes |= CIM_COST_NOTE_MERGE;
+    }
     for (int e = 0; e < CIM_COST_N_EVENTS; e++)
         p->part_cap[e] = INFINITY;
     cost_scaling_at(lib, arch->technology_nm, arch->supply_v, &p->here);
@@ -434,12 +382,14 @@ bool cim_cost_chip_price(const cim_cost_library *lib, const cim_hw_arch *arch, c
     begin(&p, lib, arch, out);
     if (!price_times(&p, &adc, reason, size))
         return false;
+    if (!cost_array_fits(&p, reason, size))
+        return false;
     crossbar_rates(&p);
     stated_rates(&p);
     if (!cost_price_parts(&p, reason, size))
         return false;
-    price_cells(&p);
-    price_drivers(&p);
+    cost_price_cells(&p);
+    cost_price_drivers(&p);
     price_converters(&p, &adc);
     price_buffers(&p);
     price_alus(&p);

@@ -9,6 +9,8 @@ typedef struct cost_pricing {
     const cim_hw_arch *arch;
     cim_cost_chip *out;
     cost_scale here;                       /* the chip's node and supply */
+    cim_hw_summing domain;                 /* how the arrays sum, never AUTO */
+    double conversions;                    /* per crossbar and step; fewer than cols when joined */
     double n_cores, n_xb;                  /* crossbars of the whole chip */
     unsigned replaced;                     /* cost_slot bits that listed components cover */
     double xb_rate[CIM_COST_N_EVENTS];     /* events per ns of one crossbar running flat out */
@@ -27,5 +29,17 @@ double cost_tier_instances(const cost_pricing *p, cim_hw_tier tier);
 /** Listed components, then the library's defaults for what they leave open.
  *  @return false with a reason: a component that is not in the library */
 bool cost_price_parts(cost_pricing *p, char *reason, size_t size);
+
+/* ---- price_array.c ---- */
+/** Cells, their selection and sensing, adder trees: area, leakage, energy per read and write. */
+void cost_price_cells(cost_pricing *p);
+/** Input drivers: analog converters or plain wordlines. */
+void cost_price_drivers(cost_pricing *p);
+/** One activation of the crossbar [ns], and programming one row [ns]. */
+double cost_read_ns(const cost_pricing *p);
+double cost_write_row_ns(const cost_pricing *p);
+/** Whether the cell can be told on from off and the converters fit under the columns.
+ *  @return false with a reason; narrow converters are noted in out->notes */
+bool cost_array_fits(cost_pricing *p, char *reason, size_t size);
 
 #endif

@@ -30,6 +30,8 @@ static void load_factors(const cost_pricing *p, const cost_part *c, cim_hw_tier 
     cim_cost_event e = c->event[0];
     double need = 1;
     *energy = 1 / c->shared_by;
+    if (e == CIM_EV_SHIFT_ADD) /* events count columns; joined bitlines give fewer values */
+        *energy *= p->conversions / (double)x->cols;
     if (tier == CIM_HW_TIER_CROSSBAR && c->load == COST_LOAD_ROW_BITS) {
         *energy *= (double)(x->parallel_rows * x->dac_bits) / c->reference;
         need = (double)x->rows / c->reference;

@@ -20,6 +20,12 @@ static double weight_slices(const cim_hw_arch *a)
     return ceil((double)a->workload.weight_bits / (double)a->device.bits_per_cell);
 }
 
+/* Multiply-accumulates of one full-size product on one crossbar. */
+static double macs_per_mvm(const cim_hw_arch *a)
+{
+    return (double)a->crossbar.rows * (double)a->crossbar.cols / weight_slices(a);
+}
+
 double cim_cost_mvm_ns(const cim_hw_arch *arch, const cim_cost_chip *chip)
 {
     return input_phases(arch) * row_groups(arch) * chip->step_ns;
@@ -27,8 +33,7 @@ double cim_cost_mvm_ns(const cim_hw_arch *arch, const cim_cost_chip *chip)
 
 double cim_cost_peak_tops(const cim_hw_arch *arch, const cim_cost_chip *chip)
 {
-    double macs = (double)arch->chip.cores * (double)arch->core.crossbars *
-                  (double)arch->crossbar.rows * (double)arch->crossbar.cols / weight_slices(arch);
+    double macs = (double)arch->chip.cores * (double)arch->core.crossbars * macs_per_mvm(arch);
     return 2 * macs / cim_cost_mvm_ns(arch, chip) * 1e-3; /* operations per ns to 1e12 per s */
 }
 
@@ -107,7 +112,7 @@ static bool note_text(const cim_hw_arch *a, const cim_cost_chip *c, unsigned bit
                  a->supply_v, c->supply_min_v, c->supply_max_v, a->technology_nm);
         return true;
     case CIM_COST_NOTE_BUFFER:
-        snprintf(s, size, "a buffer is smaller or larger than the CACTI table: extrapolated");
+        snprintf(s, size, "a buffer is smaller or larger than the library's table: extrapolated");
         return true;
     case CIM_COST_NOTE_PARTS:
         snprintf(s, size,
@@ -123,6 +128,18 @@ static bool note_text(const cim_hw_arch *a, const cim_cost_chip *c, unsigned bit
     case CIM_COST_NOTE_CELL_BITS:
         snprintf(s, size, "device.bits_per_cell %d is more than the device entry vouches for",
                  (int)a->device.bits_per_cell);
+        return true;
+    case CIM_COST_NOTE_ADC_PITCH:
+        snprintf(
+            s, size,
+            "crossbar.adcs %d leaves each converter less width than any published one (library "
+            "periphery/adc_pitch): stacking them is not modelled",
+            (int)a->crossbar.adcs);
+        return true;
+    case CIM_COST_NOTE_MERGE:
+        snprintf(s, size,
+                 "crossbar.merge_cols %d: the SQNR does not see how joined bitlines are weighted",
+                 (int)a->crossbar.merge_cols);
         return true;
     default:
         return false;
@@ -141,10 +158,38 @@ static void write_crossbar(const cim_hw_arch *a, const cim_cost_chip *c, cim_jw 
     cim_jw_double(w, "convert_s", c->adc_ns * 1e-9);
     cim_jw_double(w, "write_row_s", c->write_row_ns * 1e-9);
     cim_jw_double(w, "mvm_energy_j", energy * 1e-12);
+    cim_jw_double(w, "mac_energy_j", energy * 1e-12 / macs_per_mvm(a));
+    cim_jw_double(w, "tops_per_w", 2 * macs_per_mvm(a) / energy);
     write_kinds(w, "energy_breakdown_j", pj, 1e-12);
     cim_jw_double(w, "area_mm2", c->tier_area_um2[CIM_HW_TIER_CROSSBAR] * 1e-6);
     write_kinds(w, "area_breakdown_mm2", c->own_area_um2[CIM_HW_TIER_CROSSBAR], 1e-6);
     cim_jw_double(w, "peak_power_w", c->tier_peak_mw[CIM_HW_TIER_CROSSBAR] * 1e-3);
+    cim_jw_object_end(w);
+}
+
+/* At the workload's precisions as if every product of two single bits were counted: the
+ * normalisation of benchmark collections (2 x weight bits x activation bits per MAC). */
+static void write_one_bit(const cim_hw_arch *a, const cim_cost_chip *c, double power, cim_jw *w)
+{
+    double tops = cim_cost_peak_tops(a, c) * (double)a->workload.weight_bits *
+                  (double)a->workload.activation_bits;
+    cim_jw_object(w, "one_bit");
+    cim_jw_double(w, "tops", tops);
+    cim_jw_double(w, "tops_per_w", tops / power);
+    cim_jw_double(w, "tops_per_mm2", tops / c->area_mm2);
+    cim_jw_object_end(w);
+}
+
+static void write_cell(const cim_hw_arch *a, const cim_cost_chip *c, cim_jw *w)
+{
+    cim_jw_object(w, "cell");
+    cim_jw_string(w, "domain", cim_hw_summing_words[cim_hw_arch_summing(a)]);
+    cim_jw_double(w, "area_um2", c->cell_um2);
+    cim_jw_double(w, "pitch_per_adc_um", c->adc_pitch_um);
+    cim_jw_double(w, "endurance_cycles", c->endurance_cycles);
+    cim_jw_double(w, "conductance_sigma", c->conductance_sigma);
+    cim_jw_double(w, "resistance_on_ohm", c->resistance_on_ohm);
+    cim_jw_double(w, "resistance_off_ohm", c->resistance_off_ohm);
     cim_jw_object_end(w);
 }
 
@@ -179,7 +224,7 @@ static void write_remarks(const cim_hw_arch *a, const cim_cost_chip *c, cim_jw *
         cim_jw_string(w, NULL, free_paths[i]);
     cim_jw_array_end(w);
     cim_jw_array(w, "warnings");
-    for (unsigned bit = 1; bit <= CIM_COST_NOTE_CELL_BITS; bit <<= 1) {
+    for (unsigned bit = 1; bit <= CIM_COST_NOTE_LAST; bit <<= 1) {
         char text[256];
         if (note_text(a, c, bit, text, sizeof text))
             cim_jw_string(w, NULL, text);
@@ -202,7 +247,9 @@ void cim_cost_arch_report_write(const cim_hw_arch *arch, const cim_cost_chip *ch
     write_kinds(w, "leakage_breakdown_w", chip->leak_mw, 1e-3);
     cim_jw_double(w, "tops_per_w", tops / power);
     cim_jw_double(w, "tops_per_mm2", tops / chip->area_mm2);
+    write_one_bit(arch, chip, power, w);
     write_crossbar(arch, chip, w);
+    write_cell(arch, chip, w);
     write_tiers(chip, w);
     write_units(chip, w);
     cim_jw_double(w, "sqnr_db", cim_cost_sqnr_db(arch, (double)arch->crossbar.rows));
@@ -243,15 +290,16 @@ static void text_tiers(const cim_hw_arch *a, const cim_cost_chip *c, cim_text *t
     text_kib(t, a->core.buffer_kib);
     text_rate(t, "buffer port", a->core.buffer_bits_per_cycle, "bit/cycle");
     text_rate(t, "ALU", a->core.alu_ops_per_cycle, "op/cycle");
-    cim_text_addf(t, "\n  crossbar  %lld x %lld, %lld rows parallel, %lld-bit DAC, ",
+    cim_text_addf(t, "\n  crossbar  %lld x %lld, %s domain, %lld rows parallel, %lld-bit DAC, ",
                   (long long)a->crossbar.rows, (long long)a->crossbar.cols,
+                  cim_hw_summing_words[cim_hw_arch_summing(a)],
                   (long long)a->crossbar.parallel_rows, (long long)a->crossbar.dac_bits);
     if (a->crossbar.adcs > 0)
         cim_text_addf(t, "%lld x %lld-bit ADC (%s) at %.4g MS/s\n", (long long)a->crossbar.adcs,
                       (long long)a->crossbar.adc_bits, cim_hw_adc_models[a->adc.model],
                       c->adc_msps);
     else
-        cim_text_add(t, "digital (no ADC)\n");
+        cim_text_add(t, "no ADC\n");
     cim_text_addf(t,
                   "  step      %.4g ns (read %.4g, convert %.4g); one product %.4g ns at %d-bit "
                   "weights, %d-bit activations\n",
@@ -284,7 +332,7 @@ void cim_cost_arch_report_text(const cim_hw_arch *arch, const cim_cost_chip *chi
 {
     text_tiers(arch, chip, out);
     text_totals(arch, chip, out);
-    for (unsigned bit = 1; bit <= CIM_COST_NOTE_CELL_BITS; bit <<= 1) {
+    for (unsigned bit = 1; bit <= CIM_COST_NOTE_LAST; bit <<= 1) {
         char text[256];
         if (note_text(arch, chip, bit, text, sizeof text))
             cim_text_addf(out, "  note: %s\n", text);

@@ -13,10 +13,20 @@ static double polynomial(const double *c, int n, double x)
     return y;
 }
 
-/* Energy of a node; outside the fit's supply range the physics C V^2 takes over, continuously. */
+/* Supply below which the fit's E / V^2 rises again: the fitted energies hold the leakage of an
+ * ever slower gate, which we charge over time in its own row. */
+static double least_capacitance_v(const cost_node *nd)
+{
+    double v = nd->energy[1] < 0 ? -2 * nd->energy[2] / nd->energy[1] : nd->v_min;
+    return v < nd->v_min ? nd->v_min : v > nd->v_max ? nd->v_max : v;
+}
+
+/* Energy of a node; outside the supplies where the fit is dynamic energy C V^2 takes over,
+ * continuously. */
 static double node_energy(const cost_node *nd, double v)
 {
-    double limit = v < nd->v_min ? nd->v_min : v > nd->v_max ? nd->v_max : v;
+    double low = least_capacitance_v(nd);
+    double limit = v < low ? low : v > nd->v_max ? nd->v_max : v;
     return polynomial(nd->energy, 3, limit) * (v / limit) * (v / limit);
 }
 

@@ -57,6 +57,70 @@ static bool device_consistent(const cim_hw_arch *a, char *reason, size_t size)
     return true;
 }
 
+cim_hw_summing cim_hw_arch_summing(const cim_hw_arch *a)
+{
+    if (a->crossbar.domain != CIM_HW_SUM_AUTO)
+        return (cim_hw_summing)a->crossbar.domain;
+    if (a->crossbar.adcs == 0)
+        return CIM_HW_SUM_DIGITAL;
+    return a->device.type == CIM_HW_DEVICE_SRAM ? CIM_HW_SUM_CHARGE : CIM_HW_SUM_CURRENT;
+}
+
+/* What is stated of a resistive cell belongs together. */
+static bool resistive_consistent(const cim_hw_arch *a, char *reason, size_t size)
+{
+    const cim_hw_device_spec *d = &a->device;
+    const struct {
+        const char *path;
+        double v;
+    } stated[] = {{"device.on_ohm", d->on_ohm},
+                  {"device.off_ohm", d->off_ohm},
+                  {"device.read_v", d->read_v},
+                  {"device.read_pulse_ns", d->read_pulse_ns}};
+    for (size_t i = 0; i < sizeof stated / sizeof *stated; i++)
+        if (d->type == CIM_HW_DEVICE_SRAM && stated[i].v > 0)
+            return refuse(reason, size, "%s is %g, an sram cell is no resistor", stated[i].path,
+                          stated[i].v);
+    if (d->on_ohm > d->off_ohm)
+        return refuse(reason, size, "device.on_ohm is %g, device.off_ohm only %g", d->on_ohm,
+                      d->off_ohm);
+    if ((d->read_v > 0) != (d->read_pulse_ns > 0))
+        return refuse(reason, size, "%s is missing: the energy of a read needs both",
+                      d->read_v > 0 ? "device.read_pulse_ns" : "device.read_v");
+    return true;
+}
+
+/* How the array sums must fit the converters and the cell. */
+static bool domain_consistent(const cim_hw_arch *a, char *reason, size_t size)
+{
+    cim_hw_summing d = cim_hw_arch_summing(a);
+    if ((d == CIM_HW_SUM_DIGITAL) != (a->crossbar.adcs == 0))
+        return refuse(reason, size, "crossbar.domain is %s, crossbar.adcs %lld: %s",
+                      cim_hw_summing_words[d], (long long)a->crossbar.adcs,
+                      d == CIM_HW_SUM_DIGITAL ? "adder trees have no converters, adcs must be 0"
+                                              : "an analog sum needs a converter");
+    bool sram = a->device.type == CIM_HW_DEVICE_SRAM;
+    if (d == CIM_HW_SUM_CHARGE && !sram)
+        return refuse(reason, size, "crossbar.domain is charge, a %s cell gives a current",
+                      cim_hw_device_words[a->device.type]);
+    if (a->device.access == CIM_HW_ACCESS_TRANSISTOR && sram)
+        return refuse(reason, size, "device.access is transistor, an sram cell has its own");
+    if (a->crossbar.merge_cols == 1)
+        return true;
+    if (!sram || d == CIM_HW_SUM_DIGITAL)
+        return refuse(reason, size, "crossbar.merge_cols is %lld, only analog SRAM joins bitlines",
+                      (long long)a->crossbar.merge_cols);
+    if (a->crossbar.merge_cols > a->workload.weight_bits)
+        return refuse(reason, size, "crossbar.merge_cols is %lld, workload.weight_bits only %lld",
+                      (long long)a->crossbar.merge_cols, (long long)a->workload.weight_bits);
+    if (a->crossbar.adcs * a->crossbar.merge_cols > a->crossbar.cols)
+        return refuse(reason, size,
+                      "crossbar.adcs %lld of %lld joined bitlines each, cols only %lld",
+                      (long long)a->crossbar.adcs, (long long)a->crossbar.merge_cols,
+                      (long long)a->crossbar.cols);
+    return true;
+}
+
 bool cim_hw_arch_consistent(const cim_hw_arch *a, char *reason, size_t size)
 {
     if (!cim_hw_arch_supported(a, reason, size))
@@ -67,7 +131,8 @@ bool cim_hw_arch_consistent(const cim_hw_arch *a, char *reason, size_t size)
     if (a->crossbar.adcs > a->crossbar.cols)
         return refuse(reason, size, "crossbar.adcs is %lld, crossbar.cols only %lld",
                       (long long)a->crossbar.adcs, (long long)a->crossbar.cols);
-    if (!device_consistent(a, reason, size))
+    if (!device_consistent(a, reason, size) || !resistive_consistent(a, reason, size) ||
+        !domain_consistent(a, reason, size))
         return false;
     cim_hw_level deepest = deepest_level(a->computing_mode);
     if (a->schedule.level > (int64_t)deepest)
@@ -78,6 +143,17 @@ bool cim_hw_arch_consistent(const cim_hw_arch *a, char *reason, size_t size)
         return refuse(reason, size, "noc_cost is a matrix for %lld cores, chip.cores is %lld",
                       (long long)a->noc_cost_n, (long long)a->chip.cores);
     return true;
+}
+
+int cim_hw_reason_field(const char *reason)
+{
+    char path[64];
+    size_t n = strcspn(reason, " :");
+    if (n >= sizeof path)
+        return -1;
+    memcpy(path, reason, n);
+    path[n] = '\0';
+    return cim_hw_field_find(path);
 }
 
 double cim_hw_arch_capacity_bits(const cim_hw_arch *a)

@@ -62,6 +62,26 @@ typedef enum cim_hw_segmentation {
     CIM_HW_SEGMENTATION_OPTIMAL,
     CIM_HW_SEGMENTATION_GREEDY
 } cim_hw_segmentation;
+/* How an array sums: charge shared by capacitors, current on a bitline, or adder trees. */
+typedef enum cim_hw_summing {
+    CIM_HW_SUM_AUTO, /* digital without converters, charge in SRAM, current elsewhere */
+    CIM_HW_SUM_CHARGE,
+    CIM_HW_SUM_CURRENT,
+    CIM_HW_SUM_DIGITAL
+} cim_hw_summing;
+/* What selects a cell: as the library's entry publishes it, or a transistor per cell (1T1R). */
+typedef enum cim_hw_access { CIM_HW_ACCESS_LIBRARY, CIM_HW_ACCESS_TRANSISTOR } cim_hw_access;
+typedef enum cim_hw_buffer {
+    CIM_HW_BUFFER_SRAM,
+    CIM_HW_BUFFER_EDRAM,
+    CIM_HW_N_BUFFERS
+} cim_hw_buffer;
+typedef enum cim_hw_memory { /* what stands at the off-chip link */
+                             CIM_HW_MEMORY_DRAM,
+                             CIM_HW_MEMORY_GDDR5,
+                             CIM_HW_MEMORY_HBM2,
+                             CIM_HW_N_MEMORIES
+} cim_hw_memory;
 typedef enum cim_hw_binding { CIM_HW_BINDING_COLUMNS, CIM_HW_BINDING_CROSSBARS } cim_hw_binding;
 typedef enum cim_hw_placement {
     CIM_HW_PLACEMENT_ROW_MAJOR,
@@ -81,6 +101,8 @@ typedef struct cim_hw_chip {
     double buffer_bits_per_cycle; /* NAN: no bottleneck */
     double alu_ops_per_cycle;     /* NAN: no bottleneck */
     double offchip_gb_per_s;      /* GB/s, 1e9 bytes; NAN: no bottleneck */
+    int64_t buffer_type;          /* cim_hw_buffer */
+    int64_t offchip_memory;       /* cim_hw_memory */
 } cim_hw_chip;
 
 typedef struct cim_hw_core {
@@ -88,6 +110,7 @@ typedef struct cim_hw_core {
     double buffer_kib; /* local (L1) buffer per core; NAN: unlimited and free */
     double buffer_bits_per_cycle;
     double alu_ops_per_cycle;
+    int64_t buffer_type; /* cim_hw_buffer */
 } cim_hw_core;
 
 typedef struct cim_hw_crossbar {
@@ -95,13 +118,20 @@ typedef struct cim_hw_crossbar {
     int64_t parallel_rows; /* wordlines that may be on at once, <= rows */
     int64_t adcs;          /* converters per crossbar; 0: digital CIM, no converter */
     int64_t adc_bits, dac_bits;
-    double read_ns;  /* one activation; NAN: the device's default */
-    double adc_msps; /* rate of one converter; NAN: keeps up with read_ns */
+    double read_ns;     /* one activation; NAN: the device's default */
+    double adc_msps;    /* rate of one converter; NAN: keeps up with read_ns */
+    int64_t domain;     /* cim_hw_summing */
+    int64_t read_rows;  /* rows read_ns was stated for; taller crossbars read slower */
+    int64_t merge_cols; /* bitlines joined by charge sharing before one conversion; 1: none */
 } cim_hw_crossbar;
 
 typedef struct cim_hw_device_spec {
     int64_t type; /* cim_hw_device */
     int64_t bits_per_cell;
+    int64_t access;               /* cim_hw_access */
+    double cell_f2;               /* area of one bare cell in F^2; NAN: the library's */
+    double on_ohm, off_ohm;       /* of a resistive cell; NAN: the library's */
+    double read_v, read_pulse_ns; /* across the cell; both or neither (NAN: the library's energy) */
 } cim_hw_device_spec;
 
 typedef struct cim_hw_adc {
@@ -110,8 +140,9 @@ typedef struct cim_hw_adc {
 
 typedef struct cim_hw_workload {
     int64_t weight_bits, activation_bits;
-    int64_t batch;           /* inferences run back to back */
-    int64_t sequence_length; /* 0: as in the model file */
+    int64_t batch;                        /* inferences run back to back */
+    int64_t sequence_length;              /* 0: as in the model file */
+    double input_density, weight_density; /* share of ones among the bits, 0..1 */
 } cim_hw_workload;
 
 typedef struct cim_hw_schedule {
@@ -236,12 +267,19 @@ void cim_hw_arch_clear(cim_hw_arch *arch);
  *  @return CIM_E_INPUT: unknown path (nearest named), wrong type, out of range */
 CIM_MUST_CHECK cim_status cim_hw_arch_set(cim_hw_arch *arch, const char *assignment, cim_err *err);
 
+/** How the crossbar sums, with CIM_HW_SUM_AUTO resolved. Cost: two comparisons. */
+cim_hw_summing cim_hw_arch_summing(const cim_hw_arch *arch);
+
 /** What must hold between fields of a usable design point: parallel_rows <= rows, SRAM holds one
  *  bit per cell, a level the mode offers, a cost matrix of the right size, ...
  *  @param[out] reason  at least 128 bytes; the first violated rule in words
  *  @return true when consistent. A violated rule is an error for a file the user named and
  *  infeasible data for a sampled point. */
 bool cim_hw_arch_consistent(const cim_hw_arch *arch, char *reason, size_t size);
+
+/** The field a reason (of the rules here, or of pricing) opens with: "crossbar.adcs is 129, ...".
+ *  @return index in cim_hw_fields, or -1 */
+int cim_hw_reason_field(const char *reason);
 
 /** Whether every field holds a value this version honours.
  *  @param[out] reason  "schedule.stagger: true is not available in this version, allowed: false" */
@@ -262,13 +300,18 @@ const char *cim_hw_arch_summary(const cim_hw_arch *arch, char *buf, size_t size)
 
 /** Words of choice fields, shared with other layers. The order of cim_hw_adc_models is the order
  *  the cost model's ADC table is indexed by. NULL-terminated. */
-extern const char *const cim_hw_adc_models[]; /* isaac, accelergy, zigzag, neurosim, silicon */
+extern const char *const cim_hw_adc_models[]; /* isaac, accelergy, zigzag, neurosim, silicon,
+                                                murmann */
 extern const char *const cim_hw_mode_words[];
 extern const char *const cim_hw_device_words[];
 extern const char *const cim_hw_level_words[];
 extern const char *const cim_hw_objective_words[];
 extern const char *const cim_hw_noc_words[];
 extern const char *const cim_hw_placement_words[];
+extern const char *const cim_hw_summing_words[];
+extern const char *const cim_hw_access_words[];
+extern const char *const cim_hw_buffer_words[];
+extern const char *const cim_hw_memory_words[];
 extern const char *const cim_hw_tier_words[]; /* chip, core, crossbar: "per" of a component */
 
 #endif

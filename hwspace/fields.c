@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const cim_hw_adc_models[] = {"isaac",    "accelergy", "zigzag",
-                                         "neurosim", "silicon",   NULL};
+const char *const cim_hw_adc_models[] = {"isaac",   "accelergy", "zigzag", "neurosim",
+                                         "silicon", "murmann",   NULL};
 const char *const cim_hw_mode_words[] = {"core", "crossbar", "wordline", NULL};
 const char *const cim_hw_noc_words[] = {"ideal", "bus", "mesh", "torus", "tree", NULL};
 const char *const cim_hw_device_words[] = {"sram",     "reram",     "pcm", "fefet",
@@ -15,6 +15,10 @@ const char *const cim_hw_device_words[] = {"sram",     "reram",     "pcm", "fefe
 const char *const cim_hw_level_words[] = {"none", "cg", "mvm", "vvm", NULL};
 const char *const cim_hw_objective_words[] = {"latency", "throughput", "energy", "edp", NULL};
 const char *const cim_hw_tier_words[] = {"chip", "core", "crossbar", NULL};
+const char *const cim_hw_summing_words[] = {"auto", "charge", "current", "digital", NULL};
+const char *const cim_hw_access_words[] = {"library", "transistor", NULL};
+const char *const cim_hw_buffer_words[] = {"sram", "edram", NULL};
+const char *const cim_hw_memory_words[] = {"dram", "gddr5", "hbm2", NULL};
 static const char *const duplication_words[] = {"exact", "divisor", "none", NULL};
 static const char *const segmentation_words[] = {"optimal", "greedy", NULL};
 static const char *const binding_words[] = {"columns", "crossbars", NULL};
@@ -25,6 +29,10 @@ _Static_assert(sizeof cim_hw_device_words / sizeof *cim_hw_device_words == CIM_H
                "a device without a word");
 _Static_assert(sizeof cim_hw_tier_words / sizeof *cim_hw_tier_words == CIM_HW_N_TIERS + 1,
                "a tier without a word");
+_Static_assert(sizeof cim_hw_buffer_words / sizeof *cim_hw_buffer_words == CIM_HW_N_BUFFERS + 1,
+               "a buffer without a word");
+_Static_assert(sizeof cim_hw_memory_words / sizeof *cim_hw_memory_words == CIM_HW_N_MEMORIES + 1,
+               "a memory without a word");
 
 #define AT(member) offsetof(cim_hw_arch, member)
 #define INTEGER(p, at, lo, hi, def, u, d)                                                          \
@@ -72,6 +80,8 @@ const cim_hw_field cim_hw_fields[] = {
           "bandwidth of one NoC link; null: no bottleneck"),
     MAYBE("chip.buffer_kib", chip.buffer_kib, 0.0009765625, 1e9, INFINITY, "KiB",
           "global (L0) buffer; null: unlimited and free"),
+    WORDS("chip.buffer_type", chip.buffer_type, cim_hw_buffer_words, CIM_HW_BUFFER_SRAM, 0,
+          "what the global buffer is made of"),
     MAYBE("chip.buffer_bits_per_cycle", chip.buffer_bits_per_cycle, 1e-3, 1e9, INFINITY,
           "bit/cycle", "bandwidth of the global buffer; null: no bottleneck"),
     MAYBE("chip.alu_ops_per_cycle", chip.alu_ops_per_cycle, 1e-3, 1e9, INFINITY, "op/cycle",
@@ -79,9 +89,14 @@ const cim_hw_field cim_hw_fields[] = {
     MAYBE("chip.offchip_gb_per_s", chip.offchip_gb_per_s, 1e-6, 1e6, INFINITY, "GB/s",
           "off-chip bandwidth, 1e9 bytes per second; null: no bottleneck"),
 
+    WORDS("chip.offchip_memory", chip.offchip_memory, cim_hw_memory_words, CIM_HW_MEMORY_DRAM, 0,
+          "what stands at the off-chip link"),
+
     INTEGER("core.crossbars", core.crossbars, 1, 65536, REQUIRED, "", "crossbars in a core"),
     MAYBE("core.buffer_kib", core.buffer_kib, 0.0009765625, 1e9, INFINITY, "KiB",
           "local (L1) buffer of a core; null: unlimited and free"),
+    WORDS("core.buffer_type", core.buffer_type, cim_hw_buffer_words, CIM_HW_BUFFER_SRAM, 0,
+          "what the local buffer is made of"),
     MAYBE("core.buffer_bits_per_cycle", core.buffer_bits_per_cycle, 1e-3, 1e9, INFINITY,
           "bit/cycle", "bandwidth of a core's buffer; null: no bottleneck"),
     MAYBE("core.alu_ops_per_cycle", core.alu_ops_per_cycle, 1e-3, 1e9, INFINITY, "op/cycle",
@@ -109,8 +124,35 @@ const cim_hw_field cim_hw_fields[] = {
     MAYBE("crossbar.adc_msps", crossbar.adc_msps, 1e-3, 1e6, INFINITY, "MS/s",
           "conversions of one converter; null: keeps up with read_ns"),
 
+    WORDS("crossbar.domain", crossbar.domain, cim_hw_summing_words, CIM_HW_SUM_AUTO, 0,
+          "how the array sums; auto: digital without converters, charge in SRAM, else current"),
+    {.path = "crossbar.read_rows",
+     .type = CIM_HW_INT,
+     .offset = AT(crossbar.read_rows),
+     .min = 1,
+     .max = 8192,
+     .fallback = NAN,
+     .unit = "",
+     .absent = NAN,
+     .doc = "rows that read_ns was stated for: a taller crossbar reads slower in proportion",
+     .fallback_path = "crossbar.rows"},
+    INTEGER("crossbar.merge_cols", crossbar.merge_cols, 1, 16, 1, "",
+            "bitlines joined, bit-weighted, before one conversion: bits of one weight, SRAM only"),
+
     WORDS("device.type", device.type, cim_hw_device_words, REQUIRED, 0, "memory cell"),
     INTEGER("device.bits_per_cell", device.bits_per_cell, 1, 8, 1, "bit", "bits in one cell"),
+    WORDS("device.access", device.access, cim_hw_access_words, CIM_HW_ACCESS_LIBRARY, 0,
+          "what selects a cell: as the library publishes it, or a transistor per cell (1T1R)"),
+    MAYBE("device.cell_f2", device.cell_f2, 1, 1e5, NAN, "F2",
+          "area of one bare cell where a publication gives it; null: the library's"),
+    MAYBE("device.on_ohm", device.on_ohm, 1, 1e12, NAN, "ohm",
+          "resistance of a cell that is on; null: the library's"),
+    MAYBE("device.off_ohm", device.off_ohm, 1, 1e12, NAN, "ohm",
+          "resistance of a cell that is off; null: the library's"),
+    MAYBE("device.read_v", device.read_v, 1e-3, 10, NAN, "V",
+          "voltage across a resistive cell that is read; null: the library's read energy"),
+    MAYBE("device.read_pulse_ns", device.read_pulse_ns, 1e-3, 1e6, NAN, "ns",
+          "how long it is there, given with read_v"),
 
     WORDS("adc.model", adc.model, cim_hw_adc_models, 0, 0,
           "which of the library's converter models prices the ADC"),
@@ -121,6 +163,10 @@ const cim_hw_field cim_hw_fields[] = {
     INTEGER("workload.batch", workload.batch, 1, 1e6, 1, "", "inferences run back to back"),
     INTEGER("workload.sequence_length", workload.sequence_length, 0, 1e6, 0, "",
             "tokens of a sequence model; 0: as in the model file"),
+    REAL("workload.input_density", workload.input_density, 0, 1, 0.5, "",
+         "share of ones among the input bits: switching of the arrays"),
+    REAL("workload.weight_density", workload.weight_density, 0, 1, 0.5, "",
+         "share of ones among the weight bits"),
 
     WORDS("schedule.level", schedule.level, cim_hw_level_words, CIM_HW_LEVEL_CG, 0,
           "deepest scheduling level; each includes those before it"),

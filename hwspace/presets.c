@@ -24,6 +24,28 @@ static size_t list_presets(const char *names[MAX_PRESETS])
     return n;
 }
 
+/* The member a reason is about, or the nearest object around it that the file has. */
+static const cim_json_node *blamed(const cim_json *doc, const char *reason)
+{
+    const cim_json_node *at = cim_json_root(doc);
+    int field = cim_hw_reason_field(reason);
+    char path[64];
+    if (field < 0)
+        return at;
+    snprintf(path, sizeof path, "%s", cim_hw_fields[field].path);
+    for (char *key = path; key;) {
+        char *dot = strchr(key, '.');
+        if (dot)
+            *dot++ = '\0';
+        const cim_json_node *member = cim_json_find(at, key);
+        if (!member)
+            return at;
+        at = member;
+        key = dot;
+    }
+    return at;
+}
+
 /* A whole file is a design point by itself, so the rules between its fields hold too. */
 static cim_status read_file(cim_json *doc, cim_hw_arch *arch, cim_err *err)
 {
@@ -32,7 +54,7 @@ static cim_status read_file(cim_json *doc, cim_hw_arch *arch, cim_err *err)
     char reason[256];
     if (!cim_hw_arch_consistent(&fresh, reason, sizeof reason)) {
         cim_hw_arch_clear(&fresh);
-        return cim_json_error(doc, cim_json_root(doc), err, "%s", reason);
+        return cim_json_error(doc, blamed(doc, reason), err, "%s", reason);
     }
     *arch = fresh;
     return CIM_OK;

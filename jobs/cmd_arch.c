@@ -6,6 +6,7 @@
 #include "sched/model.h"
 #include "sched/plan.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SET_OPTION                                                                                 \
@@ -48,23 +49,38 @@ static cim_status load_arch(const cim_job_args *args, const char *name, cim_hw_a
     return s;
 }
 
+/* A reason opens with the path of the field at fault: its place as a JSON pointer. @return buf */
+static const char *place(const cim_hw_arch *arch, const char *reason, char *buf, size_t size)
+{
+    int field = cim_hw_reason_field(reason);
+    bool listed = !strncmp(reason, "components:", 11);
+    const char *path = field >= 0 ? cim_hw_fields[field].path : "components";
+    snprintf(buf, size, field >= 0 || listed ? "%s:/%s" : "%s", arch->name, path);
+    for (char *dot = buf + strlen(arch->name); (dot = strchr(dot, '.'));)
+        *dot = '/';
+    return buf;
+}
+
 static cim_status check_consistent(const cim_hw_arch *arch, cim_err *err)
 {
-    char reason[CIM_CC_REASON];
+    char reason[CIM_CC_REASON], where[160];
     if (!cim_hw_arch_consistent(arch, reason, sizeof reason))
-        return cim_err_set(err, CIM_E_INPUT, arch->name, "%s", reason);
+        return cim_err_set(err, CIM_E_INPUT, place(arch, reason, where, sizeof where), "%s",
+                           reason);
     return CIM_OK;
 }
 
 static cim_status price(const cim_job_args *args, const cim_hw_arch *arch, cim_cost_chip *chip,
                         cim_err *err)
 {
-    char reason[CIM_CC_REASON];
+    char reason[CIM_CC_REASON], where[160];
     cim_cost_library *library = NULL;
     CIM_TRY(cim_cost_library_load_file(cim_job_args_value(args, "--library"), &library, err));
     bool ok = cim_cost_chip_price(library, arch, chip, reason, sizeof reason);
     cim_cost_library_destroy(library);
-    return ok ? CIM_OK : cim_err_set(err, CIM_E_INPUT, arch->name, "%s", reason);
+    return ok ? CIM_OK
+              : cim_err_set(err, CIM_E_INPUT, place(arch, reason, where, sizeof where), "%s",
+                            reason);
 }
 
 static cim_status show_loaded(const cim_job_args *args, const cim_hw_arch *arch, cim_err *err)

@@ -85,6 +85,9 @@ static cim_hw_arch random_arch(cim_rng *r)
     a.chip.buffer_bits_per_cycle = maybe(r, 8, 8192);
     a.chip.alu_ops_per_cycle = maybe(r, 1, 4096);
     a.chip.offchip_gb_per_s = maybe(r, 1, 1000);
+    a.chip.buffer_type = pick(r, 0, 1);
+    a.core.buffer_type = pick(r, 0, 1);
+    a.chip.offchip_memory = pick(r, 0, CIM_HW_N_MEMORIES - 1);
     a.core.crossbars = pick(r, 1, 128);
     a.core.buffer_kib = maybe(r, .25, 1024);
     a.core.buffer_bits_per_cycle = maybe(r, 8, 8192);
@@ -92,17 +95,34 @@ static cim_hw_arch random_arch(cim_rng *r)
     a.crossbar.rows = pick(r, 1, 2048);
     a.crossbar.cols = pick(r, 1, 2048);
     a.crossbar.parallel_rows = pick(r, 1, a.crossbar.rows);
-    a.crossbar.adcs = pick(r, 0, 3) ? pick(r, 1, a.crossbar.cols) : 0;
+    int64_t most = a.crossbar.cols / 4; /* converters need width */
+    a.crossbar.adcs = pick(r, 0, 3) ? pick(r, 1, most > 1 ? most : 1) : 0;
     a.crossbar.adc_bits = pick(r, 4, 10);
     a.crossbar.dac_bits = pick(r, 1, 8);
     a.crossbar.read_ns = maybe(r, 1, 1000);
     a.crossbar.adc_msps = NAN;
     a.device.type = pick(r, 0, CIM_HW_N_DEVICES - 1);
     a.device.bits_per_cell = a.device.type == CIM_HW_DEVICE_SRAM ? 1 : pick(r, 1, 4);
-    a.adc.model = pick(r, 0, 4);
+    a.adc.model = pick(r, 0, 5);
     a.workload.weight_bits = pick(r, 1, 16);
     a.workload.activation_bits = pick(r, 1, 16);
     a.workload.batch = 1;
+    a.workload.input_density = cim_rng_uniform(r);
+    a.workload.weight_density = cim_rng_uniform(r);
+    a.crossbar.read_rows = pick(r, 1, a.crossbar.rows);
+    a.crossbar.merge_cols = 1;
+    bool sram = a.device.type == CIM_HW_DEVICE_SRAM;
+    if (sram && a.crossbar.adcs > 0 && pick(r, 0, 1)) {
+        a.crossbar.domain = CIM_HW_SUM_CURRENT;
+        a.crossbar.merge_cols = pick(r, 1, a.workload.weight_bits < 4 ? a.workload.weight_bits : 4);
+    }
+    a.device.access = sram ? CIM_HW_ACCESS_LIBRARY : pick(r, 0, 1);
+    a.device.cell_f2 = pick(r, 0, 3) ? NAN : 1 + 999 * cim_rng_uniform(r);
+    bool stated = !sram && pick(r, 0, 1);
+    a.device.on_ohm = stated ? 1e3 * pow(1e3, cim_rng_uniform(r)) : NAN;
+    a.device.off_ohm = stated ? a.device.on_ohm * (1 + 99 * cim_rng_uniform(r)) : NAN;
+    a.device.read_v = stated ? .05 + cim_rng_uniform(r) : NAN;
+    a.device.read_pulse_ns = stated ? 1 + 99 * cim_rng_uniform(r) : NAN;
     random_parts(r, &a);
     return a;
 }
@@ -321,10 +341,44 @@ static void law_supply(const cim_hw_arch *a, const cim_cost_chip *c, cim_rng *r)
     }
 }
 
+/* Data that switch more never cost less; joining bitlines never costs more conversions; stating the
+ * read time for fewer rows never makes it shorter. */
+static void law_choices(const cim_hw_arch *a, const cim_cost_chip *c, cim_rng *r)
+{
+    cim_hw_arch b = *a;
+    cim_cost_chip d;
+    bool analog = a->crossbar.adcs > 0;
+    b.workload.input_density += (1 - b.workload.input_density) * cim_rng_uniform(r);
+    if (analog && price(&b, &d))
+        no_event_cheaper(&d, c, "more ones at the inputs, less energy");
+    b = *a;
+    b.workload.weight_density += (1 - b.workload.weight_density) * cim_rng_uniform(r);
+    if (analog && price(&b, &d))
+        no_event_cheaper(&d, c, "more ones in the weights, less energy");
+    b = *a;
+    b.crossbar.read_rows = pick(r, 1, a->crossbar.read_rows);
+    if (price(&b, &d))
+        not_less(d.read_ns, c->read_ns, "stated for fewer rows, faster");
+    b = *a;
+    b.crossbar.read_ns = c->step_ns;
+    b.crossbar.read_rows = b.crossbar.rows;
+    cim_cost_chip base;
+    if (a->device.type != CIM_HW_DEVICE_SRAM || !analog || !price(&b, &base))
+        return;
+    b.crossbar.merge_cols++;
+    if (price(&b, &d) && d.step_ns <= base.step_ns * (1 + 1e-12) && a->adc.model != 1)
+        not_less(base.unit_pj[CIM_EV_ADC], d.unit_pj[CIM_EV_ADC], "joined bitlines, dearer");
+}
+
 static void test_bits(void **state)
 {
     (void)state;
     each_chip(law_bits);
+}
+static void test_choices(void **state)
+{
+    (void)state;
+    each_chip(law_choices);
 }
 static void test_finer_node(void **state)
 {
@@ -418,13 +472,10 @@ int main(void)
 {
     cim_rng_library_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sane_and_summing),
-        cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_finer_node),
-        cmocka_unit_test(test_more_of_it),
-        cmocka_unit_test(test_supply),
-        cmocka_unit_test(test_no_allocation),
-        cmocka_unit_test(test_whole_field_table),
+        cmocka_unit_test(test_sane_and_summing), cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_choices),          cmocka_unit_test(test_finer_node),
+        cmocka_unit_test(test_more_of_it),       cmocka_unit_test(test_supply),
+        cmocka_unit_test(test_no_allocation),    cmocka_unit_test(test_whole_field_table),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

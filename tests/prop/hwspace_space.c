@@ -44,7 +44,8 @@ static void write_numeric(cim_rng *rng, const cim_hw_field *f, cim_text *t)
 {
     double a = random_value(rng, f), b = random_value(rng, f);
     double lo = fmin(a, b), hi = fmax(a, b);
-    switch (cim_rng_below(rng, f->type == CIM_HW_REAL ? 4 : 3)) {
+    uint64_t form = cim_rng_below(rng, f->type == CIM_HW_REAL ? 4 : 3);
+    switch (f->max < 2 && form == 2 ? 3 : form) { /* no power of two above 1 in a share */
     case 0:
         cim_text_addf(t, "{\"values\": [%.17g", a);
         if (a != b)

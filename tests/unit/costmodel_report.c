@@ -116,6 +116,51 @@ static void test_isaac(void **state)
     forget(&s);
 }
 
+/* One-bit and per-MAC figures are the others in other units; the cell is the library's. */
+static void test_derived(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"workload.weight_bits=4", NULL};
+    shown s;
+    show("isaac", sets, &s);
+    const cim_json_node *one = cim_json_find(s.root, "one_bit"),
+                        *xb = cim_json_find(s.root, "crossbar"),
+                        *cell = cim_json_find(s.root, "cell");
+    assert_true(one && xb && cell);
+    near(number(&s, one, "tops"), 4 * 8 * number(&s, s.root, "peak_tops"), 1e-12);
+    near(number(&s, one, "tops_per_w"), 4 * 8 * number(&s, s.root, "tops_per_w"), 1e-12);
+    near(number(&s, one, "tops_per_mm2"), 4 * 8 * number(&s, s.root, "tops_per_mm2"), 1e-12);
+    near(number(&s, xb, "mac_energy_j") * 128 * 64, number(&s, xb, "mvm_energy_j"), 1e-12);
+    near(number(&s, xb, "tops_per_w"), 2e-12 / number(&s, xb, "mac_energy_j"), 1e-12);
+    near(number(&s, cell, "area_um2") * 128 * 128, 25, 1e-6); /* ISAAC's crossbar */
+    near(number(&s, cell, "endurance_cycles"), 1e6, 1e-12);
+    near(number(&s, cell, "conductance_sigma"), .1, 1e-12);
+    near(number(&s, cell, "resistance_on_ohm"), 1333, 1e-12);
+    near(number(&s, cell, "pitch_per_adc_um"), 5, 1e-3);
+    forget(&s);
+}
+
+/* ISAAC's 100 ns are for its 128 rows: twice the rows read in twice the time. */
+static void test_read_time_follows_rows(void **state)
+{
+    (void)state;
+    static const char *const taller[] = {"crossbar.rows=256", NULL},
+                             *const stated[] = {"crossbar.rows=256", "crossbar.read_rows=256",
+                                                NULL},
+                             *const shorter[] = {"crossbar.rows=64", "crossbar.parallel_rows=64",
+                                                 NULL};
+    static const struct {
+        const char *const *sets;
+        double read_s;
+    } rows[] = {{taller, 200e-9}, {stated, 100e-9}, {shorter, 100e-9}};
+    for (size_t i = 0; i < 3; i++) {
+        shown s;
+        show("isaac", rows[i].sets, &s);
+        near(number(&s, cim_json_find(s.root, "crossbar"), "read_s"), rows[i].read_s, 1e-12);
+        forget(&s);
+    }
+}
+
 static void test_warnings(void **state)
 {
     (void)state;
@@ -154,6 +199,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_isaac),
+        cmocka_unit_test(test_derived),
+        cmocka_unit_test(test_read_time_follows_rows),
         cmocka_unit_test(test_warnings),
         cmocka_unit_test(test_text),
     };
