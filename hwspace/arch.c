@@ -226,7 +226,7 @@ cim_status cim_hw_arch_set(cim_hw_arch *arch, const char *assignment, cim_err *e
     double v;
     CIM_TRY(read_value(&cim_hw_fields[i], value, where, &v, err));
     cim_hw_field_put(arch, &cim_hw_fields[i], v);
-    arch->overridden |= (uint64_t)1 << i;
+    arch->overridden[i / 64] |= (uint64_t)1 << i % 64;
     return CIM_OK;
 }
 
@@ -270,7 +270,7 @@ static void write_noc_cost(const cim_hw_arch *arch, cim_jw *w)
 
 static void write_sources(const cim_hw_arch *arch, cim_jw *w)
 {
-    if (!arch->sources && !arch->overridden)
+    if (!arch->sources && !arch->overridden[0] && !arch->overridden[1])
         return;
     cim_jw_object(w, "sources");
     for (size_t i = 0; i < CIM_HW_N_SOURCES; i++) {
@@ -278,7 +278,7 @@ static void write_sources(const cim_hw_arch *arch, cim_jw *w)
                           : i == cim_hw_n_fields ? "components"
                                                  : "noc_cost";
         const char *text = arch->sources ? arch->sources[i] : NULL;
-        if (i < cim_hw_n_fields && arch->overridden >> i & 1)
+        if (i < cim_hw_n_fields && arch->overridden[i / 64] >> i % 64 & 1)
             text = "set by the user";
         if (text)
             cim_jw_string(w, key, text);

@@ -196,7 +196,7 @@ typedef struct cim_hw_arch {
     int64_t noc_cost_n;     /* cores the matrix is for */
     char *const *sources;   /* a citation per field (then "components", "noc_cost"), each may be
                                NULL; NULL: none given. Owned and borrowed as noc_cost is. */
-    uint64_t overridden;    /* bit i: field i was changed by cim_hw_arch_set, its source is void */
+    uint64_t overridden[2]; /* bit i: field i was changed by cim_hw_arch_set, its source is void */
 } cim_hw_arch;
 
 /* ---- fields ------------------------------------------------------------------------------- */

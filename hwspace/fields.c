@@ -207,7 +207,7 @@ const cim_hw_field cim_hw_fields[] = {
 
 const size_t cim_hw_n_fields = sizeof cim_hw_fields / sizeof *cim_hw_fields;
 /* cim_hw_arch.overridden has a bit per field. */
-_Static_assert(sizeof cim_hw_fields / sizeof *cim_hw_fields <= 64, "too many fields for a mask");
+_Static_assert(sizeof cim_hw_fields / sizeof *cim_hw_fields <= 128, "too many fields for a mask");
 
 int cim_hw_field_find(const char *path)
 {

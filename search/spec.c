@@ -283,7 +283,7 @@ static cim_status read_set(reader *r)
         double v;
         CIM_TRY(cim_hw_field_read(&cim_hw_fields[field], s->doc, m, &v, r->err));
         cim_hw_field_put(&s->arch, &cim_hw_fields[field], v);
-        s->arch.overridden |= (uint64_t)1 << field;
+        s->arch.overridden[field / 64] |= (uint64_t)1 << field % 64;
     }
     return CIM_OK;
 }
