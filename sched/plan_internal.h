@@ -81,6 +81,8 @@ struct cim_cc_prepared {
                                          over the network; 0 where a fused neighbour takes them */
     cim_cc_op_id *last_reader; /* per operator: the last operator that reads its result, itself
                                   when none does */
+    uint32_t *first_reader;    /* per operator and one more: its readers in reader[] */
+    cim_cc_op_id *reader;      /* operators that read a result, ascending, each once */
     cim_cc_lead *leads;        /* ascending by `to` */
     uint32_t n_leads;
     double *fill; /* per operator: fraction of its stream its consumers wait for at the start */

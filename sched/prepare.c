@@ -175,6 +175,36 @@ static void prepare_readers(cim_cc_prepared *p)
     }
 }
 
+/* Readers of every operator, each once. */
+static bool list_readers(cim_cc_prepared *p)
+{
+    const cim_cc_graph *g = p->graph;
+    p->first_reader = cim_arena_alloc(&p->arena, (size_t)g->n_ops + 2, sizeof *p->first_reader);
+    p->reader = cim_arena_take(&p->arena, (size_t)g->n_edges + 1, sizeof *p->reader);
+    cim_cc_op_id *last = cim_arena_take(&p->arena, g->n_ops, sizeof *last);
+    if (!p->first_reader || !p->reader || !last)
+        return false;
+    for (int fill = 0; fill < 2; fill++) {
+        for (uint32_t i = 0; i < g->n_ops; i++)
+            last[i] = CIM_CC_INVALID;
+        for (uint32_t i = 0; i < g->n_ops; i++)
+            for (uint32_t k = g->ops[i].first_edge; k < g->ops[i].first_edge + g->ops[i].n_edges;
+                 k++) {
+                cim_cc_op_id from = g->edges[k].producer;
+                if (from == CIM_CC_INVALID || last[from] == i)
+                    continue;
+                last[from] = i;
+                if (fill)
+                    p->reader[p->first_reader[from + 1]++] = i;
+                else
+                    p->first_reader[from + 2]++;
+            }
+        for (uint32_t i = 2; !fill && i < g->n_ops + 2; i++)
+            p->first_reader[i] += p->first_reader[i - 1];
+    }
+    return true;
+}
+
 /* Whether a digital operator runs on its producer's results as they appear: one input, row by row
  * and element by element, from a crossbar or digital operator that nobody else reads. */
 static bool fused_with(const cim_cc_graph *g, const uint32_t *readers, cim_cc_op_id id)
@@ -281,7 +311,8 @@ cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out, cim_
         if (graph->ops[i].unit == CIM_CC_UNIT_CROSSBAR)
             p->xb[p->n_xb++] = i;
     if (!ok || !prepare_breaks(p) || !prepare_traffic(p) || !build_flow(p, &p->fine, FINE_STEPS) ||
-        !build_flow(p, &p->coarse, COARSE_STEPS) || !prepare_leads(p) || !cim_cc_routes_build(p)) {
+        !build_flow(p, &p->coarse, COARSE_STEPS) || !prepare_leads(p) || !list_readers(p) ||
+        !cim_cc_routes_build(p)) {
         cim_cc_prepared_destroy(p);
         return cim_err_set(err, CIM_E_NOMEM, graph->name, "out of memory preparing the network");
     }

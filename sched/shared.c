@@ -142,6 +142,16 @@ static void issue(contest *c, line *l, double now)
     push(c, l, l->next++, l->in_link > 0.0 ? ASK_LINK : ASK_BUS, at);
 }
 
+/* Results of a step go out from `at` on; they are complete when its work is. */
+static void give(contest *c, line *l, uint32_t s, double at)
+{
+    double whole = fmax(at, l->x + l->t.fill);
+    if (l->out_bus > 0.0)
+        push(c, l, s, GIVE_BUS, at);
+    else
+        push(c, l, s, l->out_link > 0.0 ? GIVE_LINK : ROW_OUT, whole);
+}
+
 /* All inputs of the open step are there: its work is known to its end. */
 static void close_step(contest *c, line *l, double now)
 {
@@ -150,8 +160,14 @@ static void close_step(contest *c, line *l, double now)
     if (!l->arrived || !inputs_there(c, l, s, true))
         return;
     l->open = false;
-    if (!l->node) {
+    if (!l->node && l->alu > 0.0) {
         push(c, l, s, ASK_ALU, whole);
+        return;
+    }
+    if (!l->node) {
+        l->x = fmax(l->x, whole);
+        give(c, l, s, l->x);
+        issue(c, l, now);
         return;
     }
     double before = upto(c, l, s), after = upto(c, l, s + 1);
@@ -161,7 +177,7 @@ static void close_step(contest *c, line *l, double now)
     if (after == before)
         l->x = fmax(l->x, whole);
     out = cim_cc_queue_done(&l->q, fmin(before + 1.0, fmax(after, 1.0)), NULL) + l->t.fill;
-    push(c, l, s, GIVE_BUS, fmax(out, c->staggered ? now : out));
+    give(c, l, s, fmax(out, c->staggered ? now : out));
     issue(c, l, now);
 }
 
@@ -189,16 +205,11 @@ static void arrive(contest *c, line *l, uint32_t s, double start, double first, 
 /* Someone's row (or its first part) is out: who waited for it goes on. */
 static void wake_readers(contest *c, const line *l, double now)
 {
-    const cim_cc_graph *g = c->cx->plan->graph;
-    cim_cc_op_id last = c->cx->plan->prepared->last_reader[l->id];
-    for (cim_cc_op_id id = l->id + 1; id <= last && id < c->range->end_op; id++) {
-        const cim_cc_op *op = &g->ops[id];
-        bool reads = false;
-        for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++)
-            reads = reads || g->edges[k].producer == l->id;
-        if (!reads)
-            continue;
-        line *to = &c->lines[id - c->range->first_op];
+    const cim_cc_prepared *p = c->cx->plan->prepared;
+    for (uint32_t i = p->first_reader[l->id]; i < p->first_reader[l->id + 1]; i++) {
+        if (p->reader[i] >= c->range->end_op)
+            return;
+        line *to = &c->lines[p->reader[i] - c->range->first_op];
         if (to->open)
             close_step(c, to, now);
         issue(c, to, now);
@@ -224,17 +235,18 @@ static void handle(contest *c, const event *e)
     case ASK_ALU:
         ns = l->alu * part;
         l->x = fmax(l->x, serve(c, ALU, e->at_ns, ns) + ns);
-        push(c, l, e->step, GIVE_BUS, l->x);
+        give(c, l, e->step, l->x);
         issue(c, l, e->at_ns);
         return;
     case GIVE_BUS:
         ns = l->out_bus * part;
         start = serve(c, BUS, e->at_ns, ns);
-        push(c, l, e->step, GIVE_LINK, fmax(start + ns, l->x + l->t.fill + ns / products));
+        push(c, l, e->step, l->out_link > 0.0 ? GIVE_LINK : ROW_OUT,
+             fmax(start + ns, l->x + l->t.fill + ns / products));
         return;
     case GIVE_LINK:
         ns = l->out_link * part;
-        start = ns > 0.0 ? serve(c, LINK, e->at_ns, ns) : e->at_ns;
+        start = serve(c, LINK, e->at_ns, ns);
         push(c, l, e->step, ROW_OUT, start + ns);
         return;
     case FIRST_OUT:
