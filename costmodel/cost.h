@@ -141,15 +141,16 @@ double cim_cost_energy(const cim_cost_chip *chip, const double counts[CIM_COST_N
                        double time_ns, double pj[CIM_COST_N_KINDS]);
 
 /** Analytical SQNR of one dot product on a crossbar [dB]: quantised operands, bit-sliced and
- *  converted by a uniform full-range ADC. Uniform operands, inputs unsigned, weights signed in
- *  offset encoding; noise of the operands' own quantisation is included, so the result is finite.
+ *  converted by a uniform full-range ADC. Uniform operands, inputs unsigned, weights signed
+ *  (crossbar.signed_weights); noise of the operands' own quantisation is included, so the result is finite.
  *  Equations, sources and measured errors: costmodel/README.md, "SQNR".
  *  @param n  length of the dot product, >= 1. */
 double cim_cost_sqnr_db(const cim_hw_arch *arch, double n);
 
 /** Largest column sum the converter must represent, in units of one cell level times one input
- *  level: rows (2^dac_bits - 1) (2^bits_per_cell - 1), halved by the flipped-weight encoding of
- *  ISAAC (a column whose weights sum to more than half of their maximum is stored complemented).
+ *  level: rows (2^dac_bits - 1) (2^bits_per_cell - 1); offset weights: halved by the flipped-weight
+ *  encoding of ISAAC (a column whose weights sum to more than half of their maximum is stored
+ *  complemented).
  *  @param rows  wordlines on at once */
 double cim_cost_adc_full_scale(const cim_hw_arch *arch, double rows);
 

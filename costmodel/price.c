@@ -76,8 +76,8 @@ static void crossbar_rates(cost_pricing *p)
 static double result_rate(const cost_pricing *p)
 {
     const cim_hw_arch *a = p->arch;
-    double slices = ceil_div((double)a->workload.weight_bits, (double)a->device.bits_per_cell);
-    return p->n_xb * ((double)a->crossbar.cols / slices) / cim_cost_mvm_ns(a, p->out);
+    double columns = (double)(cim_hw_weight_slices(a) * cim_hw_weight_polarities(a));
+    return p->n_xb * ((double)a->crossbar.cols / columns) / cim_cost_mvm_ns(a, p->out);
 }
 
 static void set_bus_rate(cost_pricing *p, cim_cost_event read, cim_cost_event write, double rate)

@@ -15,15 +15,15 @@ static double row_groups(const cim_hw_arch *a)
     return ceil((double)a->crossbar.rows / (double)a->crossbar.parallel_rows);
 }
 
-static double weight_slices(const cim_hw_arch *a)
+static double weight_columns(const cim_hw_arch *a)
 {
-    return ceil((double)a->workload.weight_bits / (double)a->device.bits_per_cell);
+    return (double)(cim_hw_weight_slices(a) * cim_hw_weight_polarities(a));
 }
 
 /* Multiply-accumulates of one full-size product on one crossbar. */
 static double macs_per_mvm(const cim_hw_arch *a)
 {
-    return (double)a->crossbar.rows * (double)a->crossbar.cols / weight_slices(a);
+    return (double)a->crossbar.rows * (double)a->crossbar.cols / weight_columns(a);
 }
 
 double cim_cost_mvm_ns(const cim_hw_arch *arch, const cim_cost_chip *chip)

@@ -9,9 +9,15 @@
 #define FLIP 0.5
 #define PI 3.14159265358979323846
 
+static bool differential(const cim_hw_arch *arch)
+{
+    return arch->crossbar.signed_weights == CIM_HW_SIGNED_DIFFERENTIAL;
+}
+
+/* All weights of a column may have its sign, and complementing it would not help the other one. */
 double cim_cost_adc_full_scale(const cim_hw_arch *arch, double rows)
 {
-    return FLIP * rows * (pow(2, (double)arch->crossbar.dac_bits) - 1) *
+    return (differential(arch) ? 1 : FLIP) * rows * (pow(2, (double)arch->crossbar.dac_bits) - 1) *
            (pow(2, (double)arch->device.bits_per_cell) - 1);
 }
 
@@ -63,6 +69,11 @@ static double conversion_noise(const cim_hw_arch *arch, double rows)
     double cell = pow(2, (double)arch->device.bits_per_cell);
     double mean_x = (input - 1) / 2, variance_x = (input * input - 1) / 12;
     double mean_w = (cell - 1) / 2, variance_w = (cell * cell - 1) / 12;
+    if (differential(arch)) { /* half of the weights have the column's sign, the others leave 0 */
+        double mean = mean_x * mean_w / 2;
+        double square = (variance_x + mean_x * mean_x) * (variance_w + mean_w * mean_w) / 2;
+        return rounding(step, rows * mean, sqrt(rows * (square - mean * mean)));
+    }
     /* The column's weight sum is the lower half of a symmetric distribution. */
     double spread = sqrt(rows * variance_w);
     double column = rows * mean_w - spread * sqrt(2 / PI);
@@ -76,14 +87,16 @@ double cim_cost_sqnr_db(const cim_hw_arch *arch, double n)
     double ba = (double)arch->workload.activation_bits, bw = (double)arch->workload.weight_bits;
     double d = (double)arch->crossbar.dac_bits, c = (double)arch->device.bits_per_cell;
     double rows = fmin((double)arch->crossbar.parallel_rows, n);
-    double nx = ceil(ba / d), nw = ceil(bw / c);
-    /* Uniform integers: x in 0 .. 2^ba - 1, w in -2^(bw-1) .. 2^(bw-1) - 1. */
-    double a = pow(2, ba), w = pow(2, bw);
+    double nx = ceil(ba / d), nw = (double)cim_hw_weight_slices(arch);
+    double columns = (double)cim_hw_weight_polarities(arch);
+    /* Uniform integers: x in 0 .. 2^ba - 1, w in -2^(bw-1) .. 2^(bw-1) - 1, or without the lowest
+     * of them, which a sign and a magnitude do not have. */
+    double a = pow(2, ba), w = pow(2, bw) - (differential(arch) ? 1 : 0);
     double mean_x = (a - 1) / 2, square_x = (a - 1) * (2 * a - 1) / 6;
-    double mean_w = -0.5, square_w = (w * w - 1) / 12 + mean_w * mean_w;
+    double mean_w = differential(arch) ? 0 : -0.5, square_w = (w * w - 1) / 12 + mean_w * mean_w;
     double signal = square_x * square_w - mean_x * mean_x * mean_w * mean_w;
-    double converter =
-        ceil(n / rows) * recombine(d, nx) * recombine(c, nw) * conversion_noise(arch, rows);
+    double converter = ceil(n / rows) * recombine(d, nx) * recombine(c, nw) * columns *
+                       conversion_noise(arch, rows);
     /* Rounding the real operands to these integers: 1/12 each, times the other's power. */
     double operands = n * (square_x + square_w) / 12 + n / 144;
     return 10 * log10(n * signal / (converter + operands));

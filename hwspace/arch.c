@@ -134,6 +134,11 @@ bool cim_hw_arch_consistent(const cim_hw_arch *a, char *reason, size_t size)
     if (!device_consistent(a, reason, size) || !resistive_consistent(a, reason, size) ||
         !domain_consistent(a, reason, size))
         return false;
+    if (a->crossbar.signed_weights == CIM_HW_SIGNED_DIFFERENTIAL && a->workload.weight_bits < 2)
+        return refuse(reason, size,
+                      "crossbar.signed_weights is differential: the sign takes one bit of "
+                      "workload.weight_bits %lld, none is left",
+                      (long long)a->workload.weight_bits);
     cim_hw_level deepest = deepest_level(a->computing_mode);
     if (a->schedule.level > (int64_t)deepest)
         return refuse(reason, size, "schedule.level is %s, computing_mode %s offers %s at most",
@@ -154,6 +159,17 @@ int cim_hw_reason_field(const char *reason)
     memcpy(path, reason, n);
     path[n] = '\0';
     return cim_hw_field_find(path);
+}
+
+int64_t cim_hw_weight_polarities(const cim_hw_arch *a)
+{
+    return a->crossbar.signed_weights == CIM_HW_SIGNED_DIFFERENTIAL ? 2 : 1;
+}
+
+int64_t cim_hw_weight_slices(const cim_hw_arch *a)
+{
+    int64_t bits = a->workload.weight_bits - (cim_hw_weight_polarities(a) - 1);
+    return (bits + a->device.bits_per_cell - 1) / a->device.bits_per_cell;
 }
 
 double cim_hw_arch_capacity_bits(const cim_hw_arch *a)

@@ -83,6 +83,9 @@ typedef enum cim_hw_memory { /* what stands at the off-chip link */
                              CIM_HW_N_MEMORIES
 } cim_hw_memory;
 typedef enum cim_hw_binding { CIM_HW_BINDING_COLUMNS, CIM_HW_BINDING_CROSSBARS } cim_hw_binding;
+typedef enum cim_hw_tiling { CIM_HW_TILING_ROWS, CIM_HW_TILING_COLUMNS } cim_hw_tiling;
+typedef enum cim_hw_dynamic { CIM_HW_DYNAMIC_ALU, CIM_HW_DYNAMIC_CROSSBAR } cim_hw_dynamic;
+typedef enum cim_hw_signed { CIM_HW_SIGNED_OFFSET, CIM_HW_SIGNED_DIFFERENTIAL } cim_hw_signed;
 typedef enum cim_hw_placement {
     CIM_HW_PLACEMENT_ROW_MAJOR,
     CIM_HW_PLACEMENT_SNAKE,
@@ -118,11 +121,12 @@ typedef struct cim_hw_crossbar {
     int64_t parallel_rows; /* wordlines that may be on at once, <= rows */
     int64_t adcs;          /* converters per crossbar; 0: digital CIM, no converter */
     int64_t adc_bits, dac_bits;
-    double read_ns;     /* one activation; NAN: the device's default */
-    double adc_msps;    /* rate of one converter; NAN: keeps up with read_ns */
-    int64_t domain;     /* cim_hw_summing */
-    int64_t read_rows;  /* rows read_ns was stated for; taller crossbars read slower */
-    int64_t merge_cols; /* bitlines joined by charge sharing before one conversion; 1: none */
+    double read_ns;         /* one activation; NAN: the device's default */
+    double adc_msps;        /* rate of one converter; NAN: keeps up with read_ns */
+    int64_t domain;         /* cim_hw_summing */
+    int64_t read_rows;      /* rows read_ns was stated for; taller crossbars read slower */
+    int64_t merge_cols;     /* bitlines joined by charge sharing before one conversion; 1: none */
+    int64_t signed_weights; /* cim_hw_signed */
 } cim_hw_crossbar;
 
 typedef struct cim_hw_device_spec {
@@ -153,6 +157,9 @@ typedef struct cim_hw_schedule {
     int64_t max_copies;      /* 0: no limit */
     int64_t segmentation;    /* cim_hw_segmentation */
     int64_t binding;         /* cim_hw_binding */
+    int64_t tiling;          /* cim_hw_tiling */
+    int64_t packing;         /* bool: groups of a grouped convolution share crossbars */
+    int64_t dynamic;         /* cim_hw_dynamic: products of two activations */
     int64_t stagger;         /* bool */
     int64_t remap;           /* bool */
     int64_t write_overlap;   /* bool */
@@ -288,6 +295,12 @@ bool cim_hw_arch_supported(const cim_hw_arch *arch, char *reason, size_t size);
 /** The resolved architecture as a JSON object (all fields, absent ones null), components, cost
  *  matrix and sources included: cim_hw_arch_read gives the same architecture again. */
 void cim_hw_arch_write(const cim_hw_arch *arch, cim_jw *w, const char *key);
+
+/** How a signed weight is stored. Offset: one column per slice of weight_bits. Differential: a column
+ *  for positive weights and one for negative ones per slice of the magnitude, weight_bits - 1. */
+int64_t cim_hw_weight_slices(const cim_hw_arch *arch);
+/** Columns per slice: 1 (offset) or 2 (differential; the positive one first). */
+int64_t cim_hw_weight_polarities(const cim_hw_arch *arch);
 
 /** Bits of weights the whole chip stores: cores * crossbars * rows * cols * bits_per_cell. */
 double cim_hw_arch_capacity_bits(const cim_hw_arch *arch);

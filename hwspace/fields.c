@@ -22,6 +22,9 @@ const char *const cim_hw_memory_words[] = {"dram", "gddr5", "hbm2", NULL};
 static const char *const duplication_words[] = {"exact", "divisor", "none", NULL};
 static const char *const segmentation_words[] = {"optimal", "greedy", NULL};
 static const char *const binding_words[] = {"columns", "crossbars", NULL};
+static const char *const tiling_words[] = {"rows", "columns", NULL};
+static const char *const dynamic_words[] = {"alu", "crossbar", NULL};
+static const char *const signed_words[] = {"offset", "differential", NULL};
 const char *const cim_hw_placement_words[] = {"row_major", "snake", "hilbert", "optimised", NULL};
 
 /* The words are indexed by the enums of arch.h. */
@@ -119,6 +122,8 @@ const cim_hw_field cim_hw_fields[] = {
     INTEGER("crossbar.adc_bits", crossbar.adc_bits, 1, 16, 8, "bit", "resolution of a converter"),
     INTEGER("crossbar.dac_bits", crossbar.dac_bits, 1, 16, 1, "bit",
             "input bits driven on a wordline at once"),
+    WORDS("crossbar.signed_weights", crossbar.signed_weights, signed_words, CIM_HW_SIGNED_OFFSET, 0,
+          "weights of either sign: offset binary, or a column for each sign"),
     MAYBE("crossbar.read_ns", crossbar.read_ns, 1e-3, 1e6, NAN, "ns",
           "one activation of a crossbar; null: the device's default"),
     MAYBE("crossbar.adc_msps", crossbar.adc_msps, 1e-3, 1e6, INFINITY, "MS/s",
@@ -182,6 +187,14 @@ const cim_hw_field cim_hw_fields[] = {
           CIM_HW_SEGMENTATION_OPTIMAL, 0, "how a network larger than the chip is cut"),
     WORDS("schedule.binding", schedule.binding, binding_words, CIM_HW_BINDING_COLUMNS, 0,
           "bits of a weight go to adjacent columns or to different crossbars"),
+    WORDS(
+        "schedule.tiling", schedule.tiling, tiling_words, CIM_HW_TILING_ROWS, 0,
+        "tiles that are neighbours: of a row of tiles (share inputs) or a column (share outputs)"),
+    FLAG("schedule.packing", schedule.packing, 1, 0,
+         "groups of a grouped convolution share crossbars, block-diagonally; false: one per "
+         "crossbar"),
+    WORDS("schedule.dynamic_products", schedule.dynamic, dynamic_words, CIM_HW_DYNAMIC_ALU, 0,
+          "products of two activations: on ALUs, or one is written to crossbars at run time"),
     FLAG("schedule.stagger", schedule.stagger, 1, 0,
          "level mvm and deeper: products start as their own inputs arrive, not a row's at once"),
     FLAG("schedule.remap", schedule.remap, 1, 0,

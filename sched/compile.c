@@ -58,8 +58,10 @@ bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p
     memset(cx, 0, sizeof *cx);
     cx->plan = plan;
     cx->ar = ar;
-    cx->flow = &prepared->fine;
+    if (arch->schedule.dynamic == CIM_HW_DYNAMIC_CROSSBAR && prepared->on_arrays)
+        prepared = prepared->on_arrays;
     plan->prepared = prepared;
+    cx->flow = &prepared->fine;
     plan->graph = prepared->graph;
     plan->arch = *arch;
     plan->chip = *chip;
@@ -167,7 +169,7 @@ static cim_status compile(const request *q, cim_cc_result *result, const cim_cc_
     }
     if (status != CIM_OK)
         return cim_err_set(err, status, q->prepared->graph->name, "out of memory compiling");
-    if (q->prepared->n_xb == 0) { /* its SQNR would be infinite, its work none of this chip's */
+    if (plan->prepared->n_xb == 0) { /* its SQNR would be infinite, its work none of this chip's */
         plan->result.feasible = false;
         snprintf(plan->result.reason, sizeof plan->result.reason,
                  "network %s has no operator that runs on crossbars", plan->graph->name);

@@ -1,6 +1,6 @@
 /* Pass count: how often everything happens (events), then energy, utilisation and metrics.
  * Formulas: sched/README.md, "Counting". */
-#include "sched/plan_internal.h"
+#include "sched/dynamic.h"
 
 #include <math.h>
 
@@ -38,7 +38,7 @@ static void count_products(const cim_cc_plan *plan, const cim_cc_op *op, const c
     const cim_hw_arch *a = &plan->arch;
     double products = (double)op->mvms, groups = (double)op->groups;
     double rows = (double)op->matrix_rows, cols = (double)op->matrix_cols;
-    double slices = ceil_ratio((double)a->workload.weight_bits, (double)a->device.bits_per_cell);
+    double columns = (double)(m->slices * m->polarities); /* of a weight, in one crossbar or more */
     double phases = ceil_ratio((double)a->workload.activation_bits, (double)a->crossbar.dac_bits);
     double parallel = (double)a->crossbar.parallel_rows, row_tiles = (double)m->row_tiles;
     double last_rows = rows - (row_tiles - 1.0) * (double)m->tile_rows;
@@ -47,18 +47,20 @@ static void count_products(const cim_cc_plan *plan, const cim_cc_op *op, const c
                         ceil_ratio(last_rows, parallel);
     double crossbars = (double)m->crossbars * n->n_parts;
     double driven = (double)(m->col_tiles * m->piece);
-    double conversions = cols * slices * groups * row_groups * phases * products;
+    double conversions = cols * columns * groups * row_groups * phases * products;
 
-    ev[CIM_EV_CELL_READ] += rows * cols * slices * groups * phases * products;
+    ev[CIM_EV_CELL_READ] += rows * cols * columns * groups * phases * products;
     ev[CIM_EV_XB_STEP] += crossbars * row_groups / row_tiles * phases * products;
     ev[CIM_EV_DAC] += rows * driven * groups * phases * products;
     if (a->crossbar.adcs > 0) {
         ev[CIM_EV_ADC] += conversions;
         ev[CIM_EV_SAMPLE_HOLD] += conversions;
     }
-    /* Offset-binary weights (Shafiee 2016, section 5.1): the digital correction sums the driven
-     * inputs once per phase, beside one shift-add per converted value. */
-    ev[CIM_EV_SHIFT_ADD] += conversions + rows * groups * phases * products;
+    /* One shift-add per converted value, of a negative column a subtraction. Offset-binary weights
+     * (Shafiee 2016, section 5.1): the digital correction also sums the driven inputs once per phase. */
+    ev[CIM_EV_SHIFT_ADD] += conversions;
+    if (m->polarities == 1)
+        ev[CIM_EV_SHIFT_ADD] += rows * groups * phases * products;
     ev[CIM_EV_ALU_ADD] +=
         ((row_tiles - 1.0) + (op->has_bias ? 1.0 : 0.0)) * cols * groups * products;
 }
@@ -90,6 +92,8 @@ double cim_cc_sum_bits(const cim_cc_plan *plan, cim_cc_op_id id)
     double outputs = (double)op->matrix_cols * (double)op->groups * (double)op->mvms;
     /* row tiles that sit in different cores; a sum is 2 x the activation's bits wide */
     double spread = fmin(cores, (double)m->row_tiles) - 1.0;
+    if (a->schedule.tiling == CIM_HW_TILING_COLUMNS)
+        spread = cim_cc_map_spread(m, true, a->core.crossbars).sum_cores - 1.0;
     return spread > 0.0 ? spread * outputs * 2.0 * (double)a->workload.activation_bits : 0.0;
 }
 
@@ -102,10 +106,13 @@ static void count_traffic(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc
     double in = plan->prepared->traffic_in[id] * bits;
     double out = plan->prepared->traffic_out[id] * bits;
     if (n) {
+        /* a core that needs inputs others have too gets them from its neighbour */
+        double own = in - cim_cc_written_elements(op) * bits;
+        double more = cim_cc_input_deliveries(a, &cim_cc_node_picked(n)->map);
         ev[CIM_EV_L1_READ_BIT] +=
-            (double)op->matrix_rows * (double)op->groups * (double)op->mvms * bits;
-        ev[CIM_EV_L1_WRITE_BIT] += in + (double)op->out_elements * bits;
-        ev[CIM_EV_NOC_BIT_HOP] += cim_cc_sum_bits(plan, id) * plan->ops[id].sum_hops;
+            (1.0 + more) * (double)op->matrix_rows * (double)op->groups * (double)op->mvms * bits;
+        ev[CIM_EV_L1_WRITE_BIT] += (1.0 + more) * own + (double)op->out_elements * bits;
+        ev[CIM_EV_NOC_BIT_HOP] += (cim_cc_sum_bits(plan, id) + more * own) * plan->ops[id].sum_hops;
     }
     if (!isnan(a->chip.buffer_kib)) {
         ev[CIM_EV_L0_READ_BIT] += in;
@@ -168,7 +175,8 @@ void cim_cc_count_reload(const cim_cc_plan *plan, uint32_t segment, double ev[CI
         return;
     for (uint32_t i = s->first_node; i < s->first_node + s->n_nodes; i++) {
         const cim_cc_node *n = &plan->nodes[i];
-        ev[CIM_EV_CELL_WRITE] += n->write_cells * (double)n->choice_copies[n->pick];
+        if (!cim_cc_op_is_written(&plan->graph->ops[n->op]))
+            ev[CIM_EV_CELL_WRITE] += n->write_cells * (double)n->choice_copies[n->pick];
         ev[CIM_EV_OFFCHIP_BIT] += n->write_bits;
     }
     ev[CIM_EV_OFFCHIP_BIT] += plan->spill_bits[s->first_node];
@@ -178,16 +186,14 @@ void cim_cc_count_reload(const cim_cc_plan *plan, uint32_t segment, double ev[CI
 static double utilization(const cim_cc_plan *plan)
 {
     double capacity = cim_hw_arch_capacity_bits(&plan->arch), used = 0.0, time = 0.0;
-    double slices = ceil_ratio((double)plan->arch.workload.weight_bits,
-                               (double)plan->arch.device.bits_per_cell);
     double batch = (double)plan->arch.workload.batch;
     for (uint32_t i = 0; i < plan->n_segments; i++) {
         const cim_cc_segment *s = &plan->segments[i];
         double bits = 0.0;
         for (uint32_t k = s->first_node; k < s->first_node + s->n_nodes; k++) {
             const cim_cc_node *n = &plan->nodes[k];
-            bits += n->write_bits / (double)plan->arch.workload.weight_bits * slices *
-                    (double)plan->arch.device.bits_per_cell * (double)n->choice_copies[n->pick];
+            bits += n->write_cells * (double)plan->arch.device.bits_per_cell *
+                    (double)n->choice_copies[n->pick];
         }
         double t = s->reload_ns + s->latency_ns + (batch - 1.0) * s->interval_ns;
         used += bits * t;
@@ -237,6 +243,9 @@ void cim_cc_pass_count(cim_cc_context *cx)
     double batch = (double)plan->arch.workload.batch, ev[CIM_COST_N_EVENTS];
     for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
         cim_cc_count_op(plan, i, ev);
+        for (int e = 0; e < CIM_COST_N_EVENTS; e++)
+            plan->events[e] += batch * ev[e];
+        cim_cc_count_operand(plan, i, ev);
         for (int e = 0; e < CIM_COST_N_EVENTS; e++)
             plan->events[e] += batch * ev[e];
     }

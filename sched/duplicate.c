@@ -45,19 +45,21 @@ static void advance(const cim_cc_breaks *b, int64_t rows, bool divisor, cursor *
 }
 
 /* Whether an operator that runs alone with these copies keeps the power cap. */
-static bool keeps_cap(const cim_cc_plan *plan, const cim_cc_node *n, double busy_ns)
+static bool keeps_cap(const cim_cc_plan *plan, const cim_cc_node *n, const cursor *c,
+                      double busy_ns)
 {
     double cap = plan->arch.schedule.peak_power_cap_w * 1e3 - plan->chip.leakage_mw;
     return !plan->one_by_one || isnan(cap) ||
-           plan->ops[n->op].cap_pj / n->n_parts <= cap * busy_ns * (1.0 + 1e-9);
+           (plan->ops[n->op].cap_pj / n->n_parts <= cap * busy_ns * (1.0 + 1e-9) &&
+            n->operand_pj * (double)c->copies <= cap * c->v->before_ns * (1.0 + 1e-9));
 }
 
 static void add_choice(const cim_cc_plan *plan, cim_cc_node *n, const cursor *c, uint32_t variant)
 {
     double busy = fmax((double)c->rounds * c->v->unit_ns, n->floor_ns);
-    double stage = busy + c->v->fill_ns;
+    double stage = busy + c->v->before_ns + c->v->fill_ns;
     int64_t weight = c->copies * c->v->units;
-    if (!keeps_cap(plan, n, stage))
+    if (!keeps_cap(plan, n, c, busy + c->v->fill_ns))
         return;
     if (n->n_choices && !(stage < n->choices[n->n_choices - 1].cost))
         return; /* a shared resource limits: more copies stop helping */
@@ -144,7 +146,8 @@ uint32_t cim_cc_stage_classes(cim_cc_context *cx, const cim_cc_range *r)
 
 /* Energy that depends on copies: leakage while the stage runs, once per inference of the batch, and
  * programming each copy, once per run. Choices that cost more than a lighter one are dropped; map[] leads back to the node's choices. */
-static cim_status energy_classes(cim_cc_context *cx, const cim_cc_range *r, uint32_t **map)
+static cim_status energy_classes(cim_cc_context *cx, const cim_cc_range *r, bool writes,
+                                 uint32_t **map)
 {
     cim_cc_plan *plan = cx->plan;
     double batch = (double)plan->arch.workload.batch;
@@ -157,7 +160,7 @@ static cim_status energy_classes(cim_cc_context *cx, const cim_cc_range *r, uint
         uint32_t kept = 0;
         for (uint32_t j = 0; j < n->n_choices; j++) {
             double pj = batch * plan->chip.leakage_mw * n->choices[j].cost +
-                        n->write_pj * (double)n->choice_copies[j];
+                        cim_cc_copies_pj(plan, n, j, writes);
             if (kept && !(pj < ch[kept - 1].cost))
                 continue;
             ch[kept] = (cim_cc_choice){.cost = pj, .weight = n->choices[j].weight};
@@ -168,14 +171,15 @@ static cim_status energy_classes(cim_cc_context *cx, const cim_cc_range *r, uint
     return CIM_OK;
 }
 
-static cim_status minimise_energy_sum(cim_cc_context *cx, cim_cc_range *r, uint32_t *picks)
+static cim_status minimise_energy_sum(cim_cc_context *cx, cim_cc_range *r, bool writes,
+                                      uint32_t *picks)
 {
     uint32_t n = r->end - r->first;
     uint32_t **map = cim_arena_take(cx->ar, n, sizeof *map);
     bool fits;
     if (!map)
         return CIM_E_NOMEM;
-    CIM_TRY(energy_classes(cx, r, map));
+    CIM_TRY(energy_classes(cx, r, writes, map));
     CIM_TRY(cim_cc_knapsack_min_sum(cx->classes, n, cim_cc_range_budget(cx->plan, r), cx->ar,
                                     picks + r->first, &fits));
     for (uint32_t i = 0; i < n; i++)
@@ -193,6 +197,21 @@ int64_t cim_cc_range_budget(const cim_cc_plan *plan, const cim_cc_range *r)
     return one > plan->copy_budget ? one : plan->copy_budget;
 }
 
+double cim_cc_copies_pj(const cim_cc_plan *plan, const cim_cc_node *n, uint32_t choice, bool writes)
+{
+    double once = (double)plan->arch.workload.batch * n->operand_pj + (writes ? n->write_pj : 0.0);
+    return once * (double)n->choice_copies[choice];
+}
+
+/* Whether copies cost energy beside what they save in leakage. */
+static bool copies_cost(const cim_cc_plan *plan, const cim_cc_range *r, bool writes)
+{
+    bool written = writes;
+    for (uint32_t i = r->first; i < r->end; i++)
+        written = written || plan->nodes[i].operand_pj > 0.0;
+    return written;
+}
+
 double cim_cc_range_run_ns(const cim_cc_plan *plan, const cim_cc_range *r)
 {
     return r->latency_ns + (double)(plan->arch.workload.batch - 1) * r->interval_ns;
@@ -205,8 +224,8 @@ static double range_energy_pj(const cim_cc_plan *plan, const cim_cc_range *r, bo
     double pj = plan->chip.leakage_mw * cim_cc_range_run_ns(plan, r);
     for (cim_cc_op_id id = r->first_op; id < r->end_op; id++)
         pj += (double)plan->arch.workload.batch * plan->ops[id].expect_pj;
-    for (uint32_t i = r->first; writes && i < r->end; i++)
-        pj += plan->nodes[i].write_pj * (double)plan->nodes[i].choice_copies[picks[i]];
+    for (uint32_t i = r->first; i < r->end; i++)
+        pj += cim_cc_copies_pj(plan, &plan->nodes[i], picks[i], writes);
     return pj;
 }
 
@@ -232,16 +251,17 @@ static cim_status duplicate_sequential(cim_cc_context *cx, cim_cc_range *r, bool
     int64_t objective = cx->plan->arch.schedule.objective;
     bool fits;
     uint32_t n = r->end - r->first;
-    if (objective == CIM_HW_OBJECTIVE_ENERGY && writes)
-        return minimise_energy_sum(cx, r, picks);
+    bool dear = copies_cost(cx->plan, r, writes);
+    if (objective == CIM_HW_OBJECTIVE_ENERGY && dear)
+        return minimise_energy_sum(cx, r, writes, picks);
     cim_cc_stage_classes(cx, r);
     CIM_TRY(cim_cc_knapsack_min_sum(cx->classes, n, cim_cc_range_budget(cx->plan, r), cx->ar,
                                     picks + r->first, &fits));
-    if (objective != CIM_HW_OBJECTIVE_EDP || !writes)
+    if (objective != CIM_HW_OBJECTIVE_EDP || !dear)
         return CIM_OK;
     /* EDP with programming: the better of the fastest and the most frugal. */
     cim_cc_range a = *r, b = *r;
-    CIM_TRY(minimise_energy_sum(cx, r, cx->trial));
+    CIM_TRY(minimise_energy_sum(cx, r, writes, cx->trial));
     cim_cc_range_time(cx, &a, picks, false);
     cim_cc_range_time(cx, &b, cx->trial, false);
     if (cim_cc_range_score(cx->plan, &b, writes, cx->trial) <

@@ -42,6 +42,7 @@ typedef struct game {
     double constant, path_constant, best_constant;
     double slowest; /* weight of the interval: batch - 1 */
     double limit;   /* no stage may be slower */
+    bool writes;    /* weights are programmed once per run */
     cim_cc_class *weighted;
     cim_cc_choice **room; /* per node: space for its weighted choices */
     uint32_t **from;      /* per node: the choice that each of them stands for */
@@ -134,7 +135,8 @@ static void weigh(const cim_cc_context *cx, const cim_cc_range *r, game *g, doub
             else
                 lo = mid + 1;
         }
-        double write = n->write_pj * ns_per_write_pj;
+        double write = cim_cc_copies_pj(cx->plan, n, lo, g->writes) * ns_per_write_pj /
+                       (double)n->choice_copies[lo];
         bool idle = g->average[i].n == 0 && !(least > 0.0) && !(write > 0.0);
         for (uint32_t j = lo; j < n->n_choices; j++) {
             double cost = demand_ns(&g->average[i], n, j) + least * n->choices[j].cost +
@@ -445,6 +447,10 @@ cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool 
     game g = {0};
     if (!game_alloc(&g, cx, r))
         return CIM_E_NOMEM;
+    g.writes = writes;
+    bool dear = writes;
+    for (uint32_t i = r->first; i < r->end; i++)
+        dear = dear || plan->nodes[i].operand_pj > 0.0;
     int64_t objective = plan->arch.schedule.objective;
     if (objective == CIM_HW_OBJECTIVE_THROUGHPUT)
         g.limit =
@@ -458,8 +464,7 @@ cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool 
             picks[r->first + i] = g.from[i][g.chosen[i]];
         return CIM_OK;
     }
-    if (!writes || objective == CIM_HW_OBJECTIVE_LATENCY ||
-        objective == CIM_HW_OBJECTIVE_THROUGHPUT)
+    if (!dear || objective == CIM_HW_OBJECTIVE_LATENCY || objective == CIM_HW_OBJECTIVE_THROUGHPUT)
         return play(cx, r, writes, 0.0, quick, &g, picks);
     /* Programming costs energy per copy: copies are worth their price in leakage time. */
     double per_pj = 1.0 / fmax(plan->chip.leakage_mw, 1e-12);

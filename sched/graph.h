@@ -36,11 +36,16 @@ typedef struct cim_cc_op {
     int64_t in_elements;            /* all activation inputs together */
     int64_t macs;    /* Conv, ConvTranspose, Gemm, MatMul, Einsum; also dynamic ones */
     int64_t weights; /* parameters of the imported operator (weights and biases) */
-    /* crossbar operators: `groups` independent matrices of rows x cols, each used `mvms` times */
+    /* crossbar operators: `groups` independent matrices of rows x cols, each used `mvms` times; the
+     * same of dynamic products, whose second operand is then the matrix (0: they stay on ALUs) */
     int64_t matrix_rows, matrix_cols, groups, mvms;
     bool has_bias;
-    bool signed_input;    /* false when all inputs are known to be >= 0 (after ReLU, ...) */
-    bool dynamic_product; /* MatMul of two activations: digital, but could be written to arrays */
+    bool signed_input;    /* false when all inputs are known to be >= 0 (after ReLU, ...); a
+                             dynamic product's matrix does not count */
+    bool dynamic_product; /* product of two activations: digital, but could be written to arrays
+                             (unit crossbar in the graph where it is, sched/dynamic.h) */
+    bool together;        /* of a dynamic product's matrices those of several rows or images are
+                             driven at once: none of them is done before all are */
     /* digital work in ALU operations by class, one per element-operation */
     int64_t alu_add, alu_mul, alu_div, alu_special;
     /* streaming: the output appears in `rows` equal rows per image, `images` images */
@@ -59,6 +64,7 @@ typedef struct cim_cc_edge {
     uint32_t input;        /* which network input, when producer is invalid */
     int64_t elements;
     bool full;
+    bool written; /* this operand of a dynamic product would be written to arrays */
     int64_t num, den, offset;
     int64_t
         span; /* rows read for row r: the last `span` up to f(r) (before clamping); 0: all of them */
@@ -84,6 +90,12 @@ typedef struct cim_cc_graph {
     int64_t macs;    /* sum over operators */
     int64_t weights; /* parameters of the network as imported, before any folding */
 } cim_cc_graph;
+
+/** A product of two activations that runs on crossbars, its second operand written at run time. */
+static inline bool cim_cc_op_is_written(const cim_cc_op *op)
+{
+    return op->dynamic_product && op->unit == CIM_CC_UNIT_CROSSBAR;
+}
 
 /** The row f(r) of an edge (see cim_cc_edge). @param r 1-based @param rows the producer's rows */
 int64_t cim_cc_edge_row(const cim_cc_edge *e, int64_t r, int64_t rows);

@@ -96,6 +96,7 @@ static cim_status add_edges(cim_cc_lowering *l, cim_cc_infer *x, cim_cc_op *op,
                             const cim_cc_edge *flows)
 {
     cim_cc_graph *g = l->graph;
+    uint32_t written = cim_cc_written_slot(x, op);
     op->first_edge = g->n_edges;
     for (uint32_t i = 0; i < x->node->n_inputs; i++) {
         const cim_cc_net_tensor *t = cim_cc_activation(x, i);
@@ -106,8 +107,9 @@ static cim_status add_edges(cim_cc_lowering *l, cim_cc_infer *x, cim_cc_op *op,
         e->elements = t->elements;
         e->producer = producer_of(l, x->node->inputs[i]);
         e->input = t->input;
+        e->written = written != UINT32_MAX && x->node->inputs[i] == x->node->inputs[written];
         op->n_edges++;
-        op->signed_input = op->signed_input || !l->nonneg[x->node->inputs[i]];
+        op->signed_input = op->signed_input || (i != written && !l->nonneg[x->node->inputs[i]]);
         if (e->producer == CIM_CC_INVALID && t->input == CIM_CC_INVALID)
             return cim_err_set(l->err, CIM_E_INTERNAL, l->net->name,
                                "operator '%.80s' reads a tensor nothing produces", op->name);
@@ -142,6 +144,17 @@ static cim_status op_sizes(cim_cc_lowering *l, cim_cc_infer *x, cim_cc_op *op)
     return x->status;
 }
 
+/* Whether the rows of a dynamic product are its products, one matrix row after another, or matrices of
+ * its batch (heads, windows), which work side by side. */
+static bool matrices_together(const cim_cc_lowering *l, const cim_cc_infer *x, const cim_cc_op *op)
+{
+    if (!op->dynamic_product || op->matrix_rows == 0)
+        return false;
+    int axis = l->arrival[x->node->outputs[0]].axis;
+    int product = x->node->def->work == CIM_CC_WORK_EINSUM ? -1 : op->rank - 2;
+    return op->images > 1 || (axis >= 0 && axis != product);
+}
+
 static cim_status lower_node(cim_cc_lowering *l, cim_cc_infer *x, uint32_t index)
 {
     cim_cc_graph *g = l->graph;
@@ -158,6 +171,7 @@ static cim_status lower_node(cim_cc_lowering *l, cim_cc_infer *x, uint32_t index
         return x->status;
     cim_cc_arrival_node(l, x, flows, op);
     CIM_TRY(x->status);
+    op->together = matrices_together(l, x, op);
     cim_cc_sign_node(l, x);
     CIM_TRY(add_edges(l, x, op, flows));
     CIM_TRY(cim_cc_params_node(l, index, &op->weights));

@@ -37,6 +37,9 @@ void cim_cc_count(cim_cc_infer *x, cim_cc_op *op);
 /** Whether the node is a product with a constant side, mapped to crossbars. */
 bool cim_cc_on_crossbars(cim_cc_infer *x);
 
+/** The input of a product of two activations that would be written to arrays, UINT32_MAX: none. */
+uint32_t cim_cc_written_slot(const cim_cc_infer *x, const cim_cc_op *op);
+
 /** Default arrival of network inputs. */
 void cim_cc_arrival_inputs(cim_cc_lowering *l);
 /** Arrival of the node's outputs; edges[i] for every activation input slot i. */

@@ -58,6 +58,18 @@ static void dynamic(const tally *t, int64_t macs)
     alu(t, macs, 1, 1, 0, 0);
 }
 
+/* The second operand as a matrix on crossbars that are written at run time. */
+static void written(const tally *t, int64_t rows, int64_t cols, int64_t groups, int64_t mvms)
+{
+    cim_cc_op *op = t->op;
+    if (rows < 1 || cols < 1 || groups < 1 || mvms < 1)
+        return;
+    op->matrix_rows = rows;
+    op->matrix_cols = cols;
+    op->groups = groups;
+    op->mvms = mvms;
+}
+
 static uint32_t quantised_slot(const cim_cc_net_node *node)
 {
     return !strncmp(node->type, "QLinear", 7) ? 3 : 1;
@@ -141,10 +153,12 @@ static void count_gemm(const tally *t)
     int side = constant_side(x, 0, 1);
     const cim_cc_net_tensor *c = cim_cc_in(x, 2);
     t->op->has_bias = c && c->constant && side >= 0;
-    if (side < 0)
+    if (side < 0) {
         dynamic(t, times(t, times(t, m, n), k));
-    else
+        written(t, k, n, 1, m);
+    } else {
         crossbar(t, k, side == 1 ? n : m, 1, side == 1 ? m : n);
+    }
     if (c && !t->op->has_bias) /* added on the ALU */
         alu(t, out->elements, 1, 0, 0, 0);
     if (!strcmp(x->node->type, "FusedGemm"))
@@ -160,7 +174,10 @@ static void count_matmul(const tally *t)
     int64_t m = a->rank > 1 ? a->dims[a->rank - 2] : 1, n = b->rank > 1 ? b->dims[b->rank - 1] : 1;
     int side = constant_side(x, 0, second);
     if (side < 0) {
+        int64_t matrices = cim_cc_product(b->dims, 0, b->rank > 2 ? b->rank - 2 : 0);
         dynamic(t, times(t, out, k));
+        if (matrices > 0 && out % (matrices * n) == 0)
+            written(t, k, n, matrices, out / matrices / n);
         return;
     }
     /* a batch of constant matrices: one group each */
@@ -202,10 +219,19 @@ static void count_einsum(const tally *t)
                                                      : &mvms;
         *what = times(t, *what, e.size[k]);
     }
-    if (side >= 0)
+    if (side >= 0) {
         crossbar(t, rows, cols, groups, mvms);
-    else
+    } else {
         dynamic(t, times(t, times(t, times(t, rows, cols), groups), mvms));
+        written(t, rows, cols, groups, mvms);
+    }
+}
+
+uint32_t cim_cc_written_slot(const cim_cc_infer *x, const cim_cc_op *op)
+{
+    if (!op->dynamic_product || op->matrix_rows == 0)
+        return UINT32_MAX;
+    return quantised_slot(x->node);
 }
 
 bool cim_cc_on_crossbars(cim_cc_infer *x)

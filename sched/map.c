@@ -1,19 +1,39 @@
 /* Pass map: how each crossbar operator sits on crossbars, what one product costs in time, and how
  * an operator larger than the chip is cut into parts. Equations: sched/README.md, "Mapping". */
-#include "sched/plan_internal.h"
+#include "sched/dynamic.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-const char *const cim_cc_limit_words[] = {"crossbar", "adc", "local_buffer", "global_buffer",
-                                          "noc",      "alu", "offchip",      "none"};
+const char *const cim_cc_limit_words[] = {"crossbar",      "adc",           "local_buffer",
+                                          "global_buffer", "noc",           "alu",
+                                          "offchip",       "operand_write", "none"};
+
+/* The same where row tiles of a column are neighbours: whole matrices, then whole columns of tiles. */
+static double local_bits_by_columns(const cim_cc_op *op, const cim_hw_arch *a,
+                                    const cim_cc_mapping *m, int64_t tiles)
+{
+    int64_t line = m->row_tiles * m->piece, matrix = line * m->col_tiles;
+    int64_t whole = tiles / matrix, rest = tiles % matrix;
+    int64_t part = cim_cc_ceil_div(rest, m->piece);
+    int64_t row_tiles = whole * m->row_tiles + (part < m->row_tiles ? part : m->row_tiles);
+    int64_t col_tiles = whole * m->col_tiles + cim_cc_ceil_div(rest, line);
+    int64_t outputs = m->pack * cim_cc_ceil_div(m->tile_cols, m->weight_cols);
+    double rows = fmin((double)row_tiles * (double)m->rows_used,
+                       (double)op->matrix_rows * (double)op->groups);
+    double cols =
+        fmin((double)col_tiles * (double)outputs, (double)op->matrix_cols * (double)op->groups);
+    return (rows + cols) * (double)a->workload.activation_bits;
+}
 
 /* Bits through the busiest core's buffer for one product: the rows of its tiles in, the columns of
  * its tiles out. Tiles of one row share their input, tiles of one column their output. */
 static double local_bits(const cim_cc_op *op, const cim_hw_arch *a, const cim_cc_mapping *m)
 {
     int64_t tiles = m->crossbars < a->core.crossbars ? m->crossbars : a->core.crossbars;
+    if (a->schedule.tiling == CIM_HW_TILING_COLUMNS)
+        return local_bits_by_columns(op, a, m, tiles);
     int64_t per_row = m->col_tiles * m->piece;
     int64_t rows_of_tiles = m->column_major ? (tiles < m->row_tiles ? tiles : m->row_tiles)
                                             : cim_cc_ceil_div(tiles, per_row);
@@ -40,7 +60,7 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
     double shared = plan->units_are_cores
                         ? 1.0
                         : fmax(1.0, (double)a->core.crossbars * cores / (double)m->crossbars);
-    double in = plan->prepared->traffic_in[id] * bits / products;
+    double in = (plan->prepared->traffic_in[id] - cim_cc_written_elements(op)) * bits / products;
     double out = plan->prepared->traffic_out[id] * bits / products;
     v->adds = ((double)(m->row_tiles - 1) + (op->has_bias ? 1.0 : 0.0)) * (double)op->matrix_cols *
               (double)op->groups;
@@ -51,7 +71,8 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
         {phases * (double)m->row_groups * c->step_ns, 1.0,
          c->adc_ns > c->read_ns ? CIM_CC_LIMIT_ADC : CIM_CC_LIMIT_CROSSBAR},
         {local_bits(op, a, m) / c->l1_bits_per_ns, shared, CIM_CC_LIMIT_LOCAL_BUFFER},
-        {in / (cores * c->noc_link_bits_per_ns), shared, CIM_CC_LIMIT_NOC},
+        {in * (1.0 + cim_cc_input_deliveries(a, m)) / (cores * c->noc_link_bits_per_ns), shared,
+         CIM_CC_LIMIT_NOC},
         {out / (cores * c->noc_link_bits_per_ns), shared, CIM_CC_LIMIT_NOC},
         {v->adds * c->alu_add_cycles / (cores * c->core_alu_ops_per_ns), shared, CIM_CC_LIMIT_ALU},
     };
@@ -66,7 +87,7 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
     }
     double bus = (plan->bus_ns[id] + plan->link_ns[id]) / products;
     v->fill_ns = c->mvm_fill_ns + (all - v->unit_ns) + bus;
-    v->before_ns = 0.0;
+    v->before_ns = cim_cc_before_ns(plan, op, m);
 }
 
 static void time_write(const cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_mapping *m,
@@ -75,10 +96,13 @@ static void time_write(const cim_cc_plan *plan, const cim_cc_op *op, const cim_c
     const cim_hw_arch *a = &plan->arch;
     double share = 1.0 / n->n_parts;
     double weights = (double)op->matrix_rows * (double)op->matrix_cols * (double)op->groups * share;
-    double slices = (double)cim_cc_ceil_div(a->workload.weight_bits, a->device.bits_per_cell);
+    n->write_cells = weights * (double)(m->slices * m->polarities);
+    if (cim_cc_op_is_written(op)) { /* at run time, not before */
+        n->operand_pj = cim_cc_written_pj(plan, op) * share;
+        return;
+    }
     n->write_ns = (double)m->rows_used * plan->chip.write_row_ns;
     n->write_bits = weights * (double)a->workload.weight_bits;
-    n->write_cells = weights * slices;
     n->write_pj = n->write_cells * plan->chip.unit_pj[CIM_EV_CELL_WRITE];
 }
 
@@ -174,6 +198,8 @@ static uint32_t list_variants(const cim_cc_plan *plan, const cim_cc_op *op, cim_
 /* Count nodes first, so that the array is allocated once. */
 static bool count_nodes(cim_cc_plan *plan, uint64_t *total)
 {
+    int64_t most = 0;
+    const char *largest = "";
     *total = 0;
     for (uint32_t i = 0; i < plan->prepared->n_xb; i++) {
         const cim_cc_op *op = &plan->graph->ops[plan->prepared->xb[i]];
@@ -183,10 +209,17 @@ static bool count_nodes(cim_cc_plan *plan, uint64_t *total)
         if (!node_parts(plan, op, &m, &parts, &crossbars))
             return false;
         *total += (uint64_t)parts;
+        if (parts > most) {
+            most = parts;
+            largest = op->name;
+        }
     }
     if (*total > 1u << 20) {
         snprintf(plan->result.reason, sizeof plan->result.reason,
-                 "the network needs %llu chip loads, more than the 1048576 this compiler schedules",
+                 "operator %.60s: its weights take %lld loads of the chip's %lld crossbars, all "
+                 "operators %llu; this compiler schedules 1048576",
+                 largest, (long long)most,
+                 (long long)(plan->arch.chip.cores * plan->arch.core.crossbars),
                  (unsigned long long)*total);
         return false;
     }
@@ -226,9 +259,13 @@ static bool map_operator(cim_cc_context *cx, uint32_t xb)
         n->variants = kept;
         n->n_variants = n_variants;
         n->units = kept[0].units;
-        n->floor_ns = fmax(plan->bus_ns[id], plan->link_ns[id]);
-        n->limit_floor = plan->bus_ns[id] >= plan->link_ns[id] ? CIM_CC_LIMIT_GLOBAL_BUFFER
-                                                               : CIM_CC_LIMIT_OFFCHIP;
+        /* a written operand crosses the bus before the first product: before_ns */
+        double bus = plan->bus_ns[id] - cim_cc_written_elements(op) *
+                                            (double)plan->arch.workload.activation_bits /
+                                            plan->chip.l0_bits_per_ns;
+        n->floor_ns = fmax(bus, plan->link_ns[id]);
+        n->limit_floor =
+            bus >= plan->link_ns[id] ? CIM_CC_LIMIT_GLOBAL_BUFFER : CIM_CC_LIMIT_OFFCHIP;
         time_write(plan, op, &kept[0].map, n);
         plan->node_of[id] = plan->n_nodes++;
     }

@@ -25,6 +25,7 @@ static const struct {
     {"resnet101", "ResNet-101 for ImageNet, 224x224 (torchvision)"},
     {"mobilenet_v2", "MobileNetV2 for ImageNet, 224x224 (torchvision)"},
     {"vit_b_16", "Vision Transformer ViT-B/16 for ImageNet, 224x224 (torchvision)"},
+    {"swin_t", "Swin Transformer Swin-T for ImageNet, 224x224 (torchvision)"},
     {"bert_base", "BERT-base with pooler, one sequence of 128 tokens (bindable, up to 512)"},
     {"gpt2", "GPT-2 (124 M), one forward pass over 128 tokens (bindable, up to 1024)"},
 };

@@ -73,6 +73,10 @@ CIM_MUST_CHECK cim_status cim_cc_compile_bounded(const cim_cc_prepared *prepared
                                                  cim_arena *ar, cim_cc_result *result,
                                                  const cim_cc_plan **plan, cim_err *err);
 
+/** Groups of a grouped operator (matrices of rows x cols) that share a crossbar, block-diagonally: as
+ *  many as fit side by side and one below the other; 1 when none do or schedule.packing is off. */
+int64_t cim_cc_packed_groups(const cim_hw_arch *arch, int64_t rows, int64_t cols, int64_t groups);
+
 /** `compile --json` and the table a person reads. @param detail also candidates and budgets */
 void cim_cc_plan_write_json(const cim_cc_plan *plan, bool detail, cim_jw *w, const char *key);
 void cim_cc_plan_write_text(const cim_cc_plan *plan, bool detail, cim_text *out);

@@ -85,6 +85,8 @@ struct cim_cc_prepared {
     cim_cc_op_id *reader;      /* operators that read a result, ascending, each once */
     cim_cc_lead *leads;        /* ascending by `to` */
     uint32_t n_leads;
+    cim_cc_prepared *on_arrays; /* the same with products of two activations on crossbars; NULL:
+                                   there are none, or this is it */
     double *fill; /* per operator: fraction of its stream its consumers wait for at the start */
     cim_cc_routes direct, buffered; /* straight from producer to consumer, or through the port */
 };
@@ -99,6 +101,7 @@ typedef enum cim_cc_limit {
     CIM_CC_LIMIT_NOC,
     CIM_CC_LIMIT_ALU,
     CIM_CC_LIMIT_OFFCHIP,
+    CIM_CC_LIMIT_WRITE, /* an operand is written at run time */
     CIM_CC_LIMIT_NONE
 } cim_cc_limit;
 extern const char *const cim_cc_limit_words[];
@@ -108,17 +111,22 @@ extern const char *const cim_cc_limit_words[];
  *  weight side by side, a column of the tile is one slice of one weight; binding crossbars: a
  *  crossbar per slice, a column is one weight). */
 typedef struct cim_cc_mapping {
-    int64_t slices;               /* cells of one weight */
+    int64_t slices;      /* digits of one weight (cells in one column) */
+    int64_t polarities;  /* columns per slice, side by side: 1, or 2 (positive, negative) */
+    int64_t weight_cols; /* columns of one weight in a crossbar: (binding columns: slices x)
+                                     polarities; column k is slice k / polarities */
     int64_t row_tiles, col_tiles; /* of one matrix */
     int64_t tile_rows;            /* matrix rows of every row tile but the last */
     int64_t tile_cols;            /* physical columns of every column tile but the last */
-    int64_t pack;                 /* groups that share a crossbar, block-diagonally */
+    int64_t pack;                 /* groups that share a crossbar, block-diagonally: group g of them
+                                     starts at row g x matrix rows, column g x matrix columns */
     int64_t piece;                /* crossbars that cannot be separated: slices on crossbars */
     int64_t crossbars;            /* per copy, all groups and slices */
     int64_t rows_used;            /* wordlines in use in the fullest crossbar */
     int64_t row_groups;           /* ceil(rows_used / parallel_rows) */
     bool by_columns;              /* binding */
-    bool column_major;            /* order of tiles: row tiles of a column are neighbours */
+    bool column_major;            /* order of tiles: row tiles of a column are neighbours, else
+                                     column tiles of a row (cim_cc_tile_crossbar) */
 } cim_cc_mapping;
 
 /** One way to map an operator: variant 0 takes the fewest crossbars; others (level vvm, row remapping)
@@ -148,6 +156,7 @@ typedef struct cim_cc_node {
     double write_bits;  /* distinct weight bits to bring in */
     double write_cells; /* cells of one copy */
     double write_pj;    /* programming them */
+    double operand_pj;  /* writing an operand to one copy at run time, per inference */
     cim_cc_limit limit_floor;
     /* choices of the duplication pass */
     cim_cc_choice *choices; /* cost = stage_ns, weight = units */
@@ -195,7 +204,7 @@ typedef struct cim_cc_op_plan {
     double stage_ns;         /* busy time */
     double start_ns, end_ns; /* of the first inference, from the start of the run */
     cim_cc_limit limit;
-    double energy_pj; /* dynamic */
+    double energy_pj; /* dynamic, without the writing of operands */
     double expect_pj; /* the same before anything is placed or another variant picked */
     double cap_pj;    /* what a power cap takes it for: the largest of these seen */
     uint32_t segment;
@@ -292,6 +301,25 @@ bool cim_cc_schedule_capped(cim_cc_context *cx, cim_status *status);
 double cim_cc_plan_score(const cim_cc_plan *plan);
 /** ceil(a / b) of positive integers. */
 int64_t cim_cc_ceil_div(int64_t a, int64_t b);
+/** The crossbar of a copy that holds a tile; `set` counts groups, or packs of groups. */
+static inline int64_t cim_cc_tile_crossbar(const cim_cc_mapping *m, int64_t set, int64_t row_tile,
+                                           int64_t col_tile, int64_t slice)
+{
+    int64_t tile =
+        m->column_major ? col_tile * m->row_tiles + row_tile : row_tile * m->col_tiles + col_tile;
+    return (set * m->row_tiles * m->col_tiles + tile) * m->piece + (m->piece > 1 ? slice : 0);
+}
+
+/** How the tiles of a copy lie in cores that hold `per_core` crossbars each. */
+typedef struct cim_cc_spread {
+    double input_cores; /* that need the same inputs (mean over row tiles) */
+    double sum_cores;   /* that hold partial sums of the same outputs (mean over column tiles) */
+} cim_cc_spread;
+/** @param column_major  the order asked about, whatever the mapping's own is */
+cim_cc_spread cim_cc_map_spread(const cim_cc_mapping *m, bool column_major, int64_t per_core);
+/** Times that inputs are brought to cores, beyond the once that tiling by rows is charged with. */
+double cim_cc_input_deliveries(const cim_hw_arch *a, const cim_cc_mapping *m);
+
 /** Geometry of an operator's matrices on crossbars. @param wanted most row groups per crossbar, 0: as
  *  few crossbars as possible */
 void cim_cc_map_matrix(const cim_cc_op *op, const cim_hw_arch *a, int64_t wanted,
@@ -313,6 +341,11 @@ typedef struct cim_cc_range {
 
 /** Units that the copies of a range may take together. */
 int64_t cim_cc_range_budget(const cim_cc_plan *plan, const cim_cc_range *range);
+/** Energy that grows with the copies: programming them, once per run when segments are written, and
+ *  operands written at run time, once per inference. */
+double cim_cc_copies_pj(const cim_cc_plan *plan, const cim_cc_node *node, uint32_t choice,
+                        bool writes);
+
 /** Copies for a range under the schedule's objective; picks[first..end) are written.
  *  @param writes  whether copies are programmed once per run (several segments)
  *  @param quick   a cheaper heuristic may be used (only for pipelined objectives) */
@@ -354,8 +387,13 @@ void cim_cc_place_expect(cim_cc_plan *plan);
 cim_status cim_cc_pass_place(cim_cc_context *cx);
 /** Bits of partial sums that cross from core to core, per inference. */
 double cim_cc_sum_bits(const cim_cc_plan *plan, cim_cc_op_id id);
-/** Dynamic events of one operator and inference, weights' programming not included. */
+/** Dynamic events of one operator and inference, weights' programming and the writing of operands not
+ *  included: they do not depend on the copies. */
 void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double events[CIM_COST_N_EVENTS]);
+/** Events of writing an operator's operand to its copies at run time, once per inference; none for
+ *  others. Needs: copies chosen. */
+void cim_cc_count_operand(const cim_cc_plan *plan, cim_cc_op_id id,
+                          double events[CIM_COST_N_EVENTS]);
 /** Events before a segment of several: programming its weights and bringing them in, and what
  *  spills at the cut. */
 void cim_cc_count_reload(const cim_cc_plan *plan, uint32_t segment,

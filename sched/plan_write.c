@@ -1,5 +1,5 @@
 /* The plan for readers: `compile --json` and the table a person reads. */
-#include "sched/plan_internal.h"
+#include "sched/dynamic.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -81,6 +81,32 @@ static void write_parts(const cim_cc_node *last, cim_jw *w)
     cim_jw_array_end(w);
 }
 
+static void write_mapping(const cim_cc_mapping *m, cim_jw *w)
+{
+    cim_jw_object(w, "mapping");
+    cim_jw_int(w, "slices", m->slices);
+    cim_jw_int(w, "polarities", m->polarities);
+    cim_jw_int(w, "row_tiles", m->row_tiles);
+    cim_jw_int(w, "col_tiles", m->col_tiles);
+    cim_jw_int(w, "tile_rows", m->tile_rows);
+    cim_jw_int(w, "tile_cols", m->tile_cols);
+    cim_jw_int(w, "pack", m->pack);
+    cim_jw_bool(w, "column_major", m->column_major);
+    cim_jw_object_end(w);
+}
+
+/* What happens per inference, operands' writing included. */
+static void write_events(const cim_cc_plan *p, cim_cc_op_id id, cim_jw *w)
+{
+    double ev[CIM_COST_N_EVENTS], more[CIM_COST_N_EVENTS];
+    cim_cc_count_op(p, id, ev);
+    cim_cc_count_operand(p, id, more);
+    cim_jw_object(w, "events");
+    for (int e = 0; e < CIM_COST_N_EVENTS; e++)
+        cim_jw_double(w, cim_cost_event_names[e], ev[e] + more[e]);
+    cim_jw_object_end(w);
+}
+
 static void write_node(const cim_cc_plan *p, const cim_cc_node *n, bool detail, cim_jw *w)
 {
     int64_t per_core = p->arch.core.crossbars;
@@ -109,6 +135,9 @@ static void write_node(const cim_cc_plan *p, const cim_cc_node *n, bool detail, 
         cim_jw_double(w, "fill_s", v->fill_ns * 1e-9);
         cim_jw_double(w, "hop_s", n->hop_ns * 1e-9);
         cim_jw_int(w, "first_unit", n->first_unit);
+        cim_jw_double(w, "operand_write_s", v->before_ns * 1e-9);
+        write_mapping(&v->map, w);
+        write_events(p, n->op, w);
         write_choices(n, w);
     }
 }
@@ -139,6 +168,7 @@ static void write_stream(const cim_cc_plan *p, const cim_cc_op *op, cim_jw *w)
         cim_jw_int(w, "producer", e->producer == CIM_CC_INVALID ? -1 : (int64_t)e->producer);
         cim_jw_int(w, "elements", e->elements);
         cim_jw_bool(w, "full", e->full);
+        cim_jw_bool(w, "written", e->written && cim_cc_op_is_written(op));
         cim_jw_int(w, "num", e->num);
         cim_jw_int(w, "den", e->den);
         cim_jw_int(w, "offset", e->offset);
@@ -172,7 +202,7 @@ static void write_operator(const cim_cc_plan *p, cim_cc_op_id id, bool detail, c
     cim_jw_double(w, "stage_s", o->stage_ns * 1e-9);
     cim_jw_double(w, "start_s", o->start_ns * 1e-9);
     cim_jw_double(w, "end_s", o->end_ns * 1e-9);
-    cim_jw_double(w, "energy_j", o->energy_pj * 1e-12);
+    cim_jw_double(w, "energy_j", cim_cc_op_energy_pj(p, id) * 1e-12);
     cim_jw_string(w, "limited_by", cim_cc_limit_words[o->limit]);
     cim_jw_int(w, "buffered_rows", o->window_rows);
     cim_jw_bool(w, "offchip", o->offchip);
@@ -331,7 +361,7 @@ static void text_operators(const cim_cc_plan *p, cim_text *out)
         engineering(o->stage_ns * 1e-9, "s", stage, sizeof stage);
         engineering(o->start_ns * 1e-9, "s", start, sizeof start);
         engineering(o->end_ns * 1e-9, "s", end, sizeof end);
-        engineering(o->energy_pj * 1e-12, "J", energy, sizeof energy);
+        engineering(cim_cc_op_energy_pj(p, i) * 1e-12, "J", energy, sizeof energy);
         if (p->node_of[i] != UINT32_MAX) {
             const cim_cc_node *n = &p->nodes[p->node_of[i]];
             cim_text_addf(out, "%4u %-28.28s %-12.12s %9lld %6lld %9lld %7lld %6lld", i, op->name,

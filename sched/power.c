@@ -20,7 +20,8 @@ enum { MOST_DRAWS = 1 << 17 };
 
 typedef struct draw {
     double from_ns, to_ns, mw;
-    uint32_t who; /* operator, or n_ops + segment for its reload */
+    uint32_t
+        who; /* operator; n_ops + operator: writing its operand; 2 n_ops + segment: its reload */
 } draw;
 
 /* Draws being collected. */
@@ -115,6 +116,19 @@ static void draw_rows(const cim_cc_context *cx, const cim_cc_segment *s, cim_cc_
     }
 }
 
+/* Writing an operand, before the first product. @return the time it takes */
+static double draw_operand(const cim_cc_context *cx, const cim_cc_segment *s, cim_cc_op_id id,
+                           const cim_cc_node *n, double from, draws *d)
+{
+    const cim_cc_plan *plan = cx->plan;
+    double pj = n->operand_pj * (double)n->choice_copies[n->pick];
+    double before = cim_cc_node_picked(n)->before_ns;
+    if (n->n_parts == 1 && cim_cc_pipelined(plan))
+        from = s->start_ns + cx->begin[cx->flow->stream[id].offset] - before;
+    draw_add(d, plan->graph->n_ops + id, from, from + before, pj);
+    return before;
+}
+
 static void draw_operator(const cim_cc_context *cx, const cim_cc_segment *s, cim_cc_op_id id,
                           draws *d)
 {
@@ -123,13 +137,15 @@ static void draw_operator(const cim_cc_context *cx, const cim_cc_segment *s, cim
     const cim_cc_op_plan *o = &plan->ops[id];
     if (!(d->pj[id] > 0.0))
         return;
+    double from = n && n->n_parts > 1 ? s->start_ns : o->start_ns, before = 0.0;
+    if (n && n->operand_pj > 0.0)
+        before = draw_operand(cx, s, id, n, from, d);
     if (n && n->n_parts > 1) /* a part has a segment of its own but for what follows the last */
-        draw_add(d, id, s->start_ns, s->start_ns + n->choices[n->pick].cost,
-                 d->pj[id] / n->n_parts);
+        draw_add(d, id, from + before, from + n->choices[n->pick].cost, d->pj[id] / n->n_parts);
     else if (cim_cc_pipelined(plan))
         draw_rows(cx, s, id, n, d);
     else
-        draw_add(d, id, o->start_ns, o->end_ns, d->pj[id]);
+        draw_add(d, id, from + before, o->end_ns, d->pj[id]);
 }
 
 static double energy_of(const cim_cc_plan *plan, const double *ev)
@@ -193,7 +209,7 @@ static bool collect(const cim_cc_context *cx, draws *d)
     const cim_cc_plan *plan = cx->plan;
     for (uint32_t k = 0; k < plan->n_segments; k++) {
         const cim_cc_segment *s = &plan->segments[k];
-        draw_add(d, plan->graph->n_ops + k, s->reload_from_ns, s->reload_from_ns + s->reload_ns,
+        draw_add(d, 2 * plan->graph->n_ops + k, s->reload_from_ns, s->reload_from_ns + s->reload_ns,
                  reload_energy(plan, k));
         size_t first = d->n;
         for (cim_cc_op_id id = s->first_op; id < s->end_op; id++)
@@ -339,7 +355,10 @@ static void peak_rows(cim_cc_plan *plan, const draws *d, double window)
             continue;
         double part = w->mw * inside / window; /* mean power of this draw in the window */
         if (w->who >= n_ops) {
-            cim_cc_count_reload(plan, w->who - n_ops, ev);
+            if (w->who < 2 * n_ops)
+                cim_cc_count_operand(plan, w->who - n_ops, ev);
+            else
+                cim_cc_count_reload(plan, w->who - 2 * n_ops, ev);
             double sum = cim_cost_energy(&plan->chip, ev, 0.0, pj);
             for (int k = 0; sum > 0.0 && k < CIM_COST_N_KINDS; k++)
                 share[k] += part * (pj[k] / sum);

@@ -1,5 +1,5 @@
 /* What can be computed once per network: breakpoints of ceil(n / k), streams, dependence tables. */
-#include "sched/plan_internal.h"
+#include "sched/dynamic.h"
 
 #include <math.h>
 
@@ -18,6 +18,7 @@ void cim_cc_prepared_destroy(cim_cc_prepared *p)
 {
     if (!p)
         return;
+    cim_cc_prepared_destroy(p->on_arrays);
     cim_arena_clear(&p->arena);
     cim_free(p);
 }
@@ -82,6 +83,8 @@ static int64_t chunk_of(const builder *b, const cim_cc_op *op)
 static uint32_t step_needed(const builder *b, const cim_cc_op *consumer, const cim_cc_op *producer,
                             const cim_cc_edge *e, uint32_t s, uint32_t producer_steps)
 {
+    if (cim_cc_op_is_written(consumer) && consumer->together)
+        return producer_steps;
     /* "all of it" means all of the same image */
     if (e->full && (consumer->images <= 1 || producer->images <= 1))
         return producer_steps;
@@ -117,7 +120,8 @@ static bool edge_table(const builder *b, cim_cc_op_id id, uint32_t edge)
     return true;
 }
 
-/* Products done with every step; a product belongs to the row in which its result lies. */
+/* Products done with every step; a product belongs to the row in which its result lies. Where
+ * matrices of several rows are driven together, none is done before all are. */
 static void count_products(const builder *b, const cim_cc_op *op, const cim_cc_stream *s)
 {
     double *out = b->flow->products + s->offset;
@@ -125,7 +129,9 @@ static void count_products(const builder *b, const cim_cc_op *op, const cim_cc_s
     int64_t n = op->unit == CIM_CC_UNIT_CROSSBAR ? op->mvms : 0;
     for (uint32_t i = 0; i < s->steps; i++) {
         int64_t rows = (int64_t)(i + 1) * chunk < length ? (int64_t)(i + 1) * chunk : length;
-        out[i] = rows == length ? (double)n : ceil((double)rows * ((double)n / (double)length));
+        bool together = cim_cc_op_is_written(op) && op->together;
+        out[i] = rows == length || together ? (double)n
+                                            : ceil((double)rows * ((double)n / (double)length));
     }
 }
 
@@ -293,13 +299,9 @@ static bool prepare_leads(cim_cc_prepared *p)
     return true;
 }
 
-cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out, cim_err *err)
+static bool prepare_all(cim_cc_prepared *p)
 {
-    cim_cc_prepared *p = cim_alloc(1, sizeof *p);
-    if (!p)
-        return cim_err_set(err, CIM_E_NOMEM, graph->name, "out of memory");
-    cim_arena_init(&p->arena);
-    p->graph = graph;
+    const cim_cc_graph *graph = p->graph;
     p->xb = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->xb);
     p->breaks = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->breaks);
     p->fill = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->fill);
@@ -312,11 +314,34 @@ cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out, cim_
             p->xb[p->n_xb++] = i;
     if (!ok || !prepare_breaks(p) || !prepare_traffic(p) || !build_flow(p, &p->fine, FINE_STEPS) ||
         !build_flow(p, &p->coarse, COARSE_STEPS) || !prepare_leads(p) || !list_readers(p) ||
-        !cim_cc_routes_build(p)) {
+        !cim_cc_routes_build(p))
+        return false;
+    prepare_readers(p);
+    return true;
+}
+
+static bool prepare_on_arrays(cim_cc_prepared *p)
+{
+    cim_cc_prepared *q = p->on_arrays = cim_alloc(1, sizeof *q);
+    if (!q)
+        return false;
+    cim_arena_init(&q->arena);
+    cim_cc_graph *g = cim_arena_alloc(&q->arena, 1, sizeof *g);
+    q->graph = g;
+    return g && cim_cc_graph_on_arrays(p->graph, &q->arena, g) == CIM_OK && prepare_all(q);
+}
+
+cim_status cim_cc_prepare(const cim_cc_graph *graph, cim_cc_prepared **out, cim_err *err)
+{
+    cim_cc_prepared *p = cim_alloc(1, sizeof *p);
+    if (!p)
+        return cim_err_set(err, CIM_E_NOMEM, graph->name, "out of memory");
+    cim_arena_init(&p->arena);
+    p->graph = graph;
+    if (!prepare_all(p) || (cim_cc_graph_has_written(graph) && !prepare_on_arrays(p))) {
         cim_cc_prepared_destroy(p);
         return cim_err_set(err, CIM_E_NOMEM, graph->name, "out of memory preparing the network");
     }
-    prepare_readers(p);
     *out = p;
     return CIM_OK;
 }

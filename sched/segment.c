@@ -145,8 +145,8 @@ static double segment_cost(const cim_cc_plan *plan, const cim_cc_range *r, bool 
     if (plan->arch.schedule.objective != CIM_HW_OBJECTIVE_ENERGY)
         return time;
     double pj = plan->chip.leakage_mw * time;
-    for (uint32_t i = r->first; writes && i < r->end; i++)
-        pj += plan->nodes[i].write_pj * (double)plan->nodes[i].choice_copies[picks[i]];
+    for (uint32_t i = r->first; i < r->end; i++)
+        pj += cim_cc_copies_pj(plan, &plan->nodes[i], picks[i], writes);
     return pj;
 }
 
@@ -301,8 +301,10 @@ static void place_operators(cim_cc_plan *plan)
         cim_cc_op_plan *o = &plan->ops[n->op];
         double stage = n->choices[n->pick].cost;
         const cim_cc_variant *v = cim_cc_node_picked(n);
-        o->limit =
-            stage > n->floor_ns + v->fill_ns || n->floor_ns <= 0.0 ? v->limit : n->limit_floor;
+        double rest = v->before_ns + v->fill_ns;
+        o->limit = stage > n->floor_ns + rest || n->floor_ns <= 0.0 ? v->limit : n->limit_floor;
+        if (v->before_ns > stage - rest)
+            o->limit = CIM_CC_LIMIT_WRITE;
         if (n->n_parts == 1) {
             o->stage_ns = stage;
             o->start_ns += s->start_ns;
@@ -351,6 +353,8 @@ static double run_edp(const cim_cc_plan *plan)
         cim_cc_count_reload(plan, i, ev);
         pj += cim_cost_energy(&plan->chip, ev, 0.0, rows);
     }
+    for (uint32_t i = 0; i < plan->n_nodes; i++)
+        pj += cim_cc_copies_pj(plan, &plan->nodes[i], plan->nodes[i].pick, false);
     return pj * plan->latency_ns;
 }
 

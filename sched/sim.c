@@ -165,7 +165,10 @@ static void round_output(cim_cc_run *r, uint32_t k)
 static bool on_crossbars(const cim_cc_run *r, uint32_t node)
 {
     cim_cc_op_id id = r->net->op_of[node];
-    return id != CIM_CC_INVALID && r->model->graph.ops[id].unit == CIM_CC_UNIT_CROSSBAR;
+    const cim_cc_op *op = id == CIM_CC_INVALID ? NULL : &r->model->graph.ops[id];
+    bool written = r->arch->schedule.dynamic == CIM_HW_DYNAMIC_CROSSBAR;
+    return op && (op->unit == CIM_CC_UNIT_CROSSBAR ||
+                  (written && op->dynamic_product && op->matrix_rows > 0));
 }
 
 static cim_status run_node(cim_cc_run *r, uint32_t i)

@@ -10,13 +10,14 @@ enum { CELLS_AT_ONCE = 1 << 23, TABLE_MAX = 1 << 16, MAX_PHASES = 16 };
 /* Rows of one matrix that are converted together. */
 typedef struct part {
     int64_t start, length, pitch;
-    int64_t cells; /* offset of its first cell; [cols][slices][pitch] */
+    int64_t cells; /* offset of its first cell; [cols][columns of a weight][pitch] */
 } part;
 
 struct cim_cc_crossbars {
     const cim_hw_arch *arch;
     const cim_cc_sim_product *p;
-    int64_t phases, slices, dac_bits, cell_bits;
+    int64_t phases, dac_bits, cell_bits;
+    int64_t polarities, columns; /* of a slice; of a weight: slice by slice */
     int64_t input_offset, weight_offset;
     int64_t top;      /* highest level of a cell */
     int64_t max_cols; /* programmed at once */
@@ -27,7 +28,7 @@ struct cim_cc_crossbars {
     int64_t n_parts, max_parts;
     int64_t cols; /* programmed */
     int16_t *cells;
-    bool *flipped;       /* [parts][cols][slices] */
+    bool *flipped;       /* [parts][cols][columns of a weight] */
     int64_t *weight_sum; /* per column */
     int16_t *digits;     /* [BLOCK][phases][pitch of a part] */
     int64_t *code, *fix; /* [BLOCK][cols] */
@@ -55,7 +56,7 @@ static void cut_rows(cim_cc_crossbars *c, int64_t group)
         q->length = end - in_tile < c->p->rows - at ? end - in_tile : c->p->rows - at;
         q->pitch = cim_cc_pitch(q->length);
         q->cells = cells;
-        cells += q->pitch * c->slices * c->max_cols;
+        cells += q->pitch * c->columns * c->max_cols;
         at += q->length;
     }
 }
@@ -85,13 +86,13 @@ static bool buffers(cim_cc_crossbars *c, cim_arena *memory)
     c->max_parts = (ceil_div(p->rows, rows) + 1) * ceil_div(rows, together) + 1;
     if (c->max_parts > p->rows)
         c->max_parts = p->rows;
-    int64_t column = c->slices * (p->rows + 8 * c->max_parts);
+    int64_t column = c->columns * (p->rows + 8 * c->max_parts);
     c->max_cols = CELLS_AT_ONCE / column;
     c->max_cols = c->max_cols < 1 ? 1 : c->max_cols > p->cols ? p->cols : c->max_cols;
     size_t cols = (size_t)c->max_cols, parts = (size_t)c->max_parts;
     c->parts = cim_arena_take(memory, parts, sizeof *c->parts);
     c->cells = cim_arena_take(memory, cols * (size_t)column, sizeof *c->cells);
-    c->flipped = cim_arena_take(memory, parts * cols * (size_t)c->slices, sizeof *c->flipped);
+    c->flipped = cim_arena_take(memory, parts * cols * (size_t)c->columns, sizeof *c->flipped);
     c->weight_sum = cim_arena_take(memory, cols, sizeof *c->weight_sum);
     c->digits = cim_arena_take(memory, (size_t)(CIM_CC_SIM_BLOCK * c->phases * p->pitch),
                                sizeof *c->digits);
@@ -111,8 +112,9 @@ cim_cc_crossbars *cim_cc_crossbars_create(cim_arena *memory, const cim_hw_arch *
     c->dac_bits = arch->crossbar.dac_bits;
     c->cell_bits = arch->device.bits_per_cell;
     c->phases = ceil_div(arch->workload.activation_bits, c->dac_bits);
-    c->slices = ceil_div(arch->workload.weight_bits, c->cell_bits);
-    c->weight_offset = INT64_C(1) << (arch->workload.weight_bits - 1);
+    c->polarities = cim_hw_weight_polarities(arch);
+    c->columns = cim_hw_weight_slices(arch) * c->polarities;
+    c->weight_offset = c->polarities == 1 ? INT64_C(1) << (arch->workload.weight_bits - 1) : 0;
     c->input_offset = p->offset_input ? INT64_C(1) << (arch->workload.activation_bits - 1) : 0;
     c->top = (INT64_C(1) << c->cell_bits) - 1;
     double together = fmin((double)arch->crossbar.parallel_rows, (double)p->rows);
@@ -138,18 +140,28 @@ int64_t cim_cc_crossbars_cols(const cim_cc_crossbars *c)
     return c->max_cols;
 }
 
-/* One column's cells of one slice; complemented when they sum to more than half (ISAAC). */
-static bool program_slice(const cim_cc_crossbars *c, const part *q, const int16_t *w, int64_t slice,
-                          int16_t *cell)
+/* What a column of a weight takes its digits from: offset weights are never negative, of differential
+ * ones a column holds those of its sign. */
+static int64_t magnitude(const cim_cc_crossbars *c, int64_t w, int64_t column)
 {
-    int64_t sum = 0, shift = slice * c->cell_bits;
+    if (c->polarities == 1)
+        return w + c->weight_offset;
+    w = column % 2 ? -w : w;
+    return w > 0 ? w : 0;
+}
+
+/* One column's cells; offset: complemented when they sum to more than half (ISAAC). */
+static bool program_column(const cim_cc_crossbars *c, const part *q, const int16_t *w,
+                           int64_t column, int16_t *cell)
+{
+    int64_t sum = 0, shift = column / c->polarities * c->cell_bits;
     for (int64_t i = 0; i < q->length; i++) {
-        cell[i] = (int16_t)((w[q->start + i] + c->weight_offset) >> shift & c->top);
+        cell[i] = (int16_t)(magnitude(c, w[q->start + i], column) >> shift & c->top);
         sum += cell[i];
     }
     for (int64_t i = q->length; i < q->pitch; i++)
         cell[i] = 0;
-    bool flip = 2 * sum > c->top * q->length;
+    bool flip = c->polarities == 1 && 2 * sum > c->top * q->length;
     for (int64_t i = 0; flip && i < q->length; i++)
         cell[i] = (int16_t)(c->top - cell[i]);
     return flip;
@@ -166,11 +178,11 @@ void cim_cc_crossbars_program(cim_cc_crossbars *c, int64_t group, int64_t col, i
         for (int64_t i = 0; i < p->rows; i++)
             c->weight_sum[j] += w[i];
         for (int64_t k = 0; k < c->n_parts; k++)
-            for (int64_t s = 0; s < c->slices; s++) {
+            for (int64_t s = 0; s < c->columns; s++) {
                 const part *q = &c->parts[k];
-                bool flip =
-                    program_slice(c, q, w, s, c->cells + q->cells + (j * c->slices + s) * q->pitch);
-                c->flipped[(k * cols + j) * c->slices + s] = flip;
+                bool flip = program_column(c, q, w, s,
+                                           c->cells + q->cells + (j * c->columns + s) * q->pitch);
+                c->flipped[(k * cols + j) * c->columns + s] = flip;
             }
     }
 }
@@ -226,18 +238,19 @@ static void drive_part(cim_cc_crossbars *c, int64_t k, const int64_t *driven, in
     const part *q = &c->parts[k];
     int64_t sums[MAX_PHASES];
     for (int64_t j = 0; j < c->cols; j++)
-        for (int64_t s = 0; s < c->slices; s++) {
-            const int16_t *cell = c->cells + q->cells + (j * c->slices + s) * q->pitch;
-            bool flip = c->flipped[(k * c->cols + j) * c->slices + s];
-            int64_t weight = INT64_C(1) << (s * c->cell_bits);
+        for (int64_t s = 0; s < c->columns; s++) {
+            const int16_t *cell = c->cells + q->cells + (j * c->columns + s) * q->pitch;
+            bool flip = c->flipped[(k * c->cols + j) * c->columns + s];
+            int64_t weight = INT64_C(1) << (s / c->polarities * c->cell_bits);
+            bool negative = flip || s % c->polarities == 1;
             for (int64_t v = 0; v < n; v++) {
                 part_sums(c, q, cell, c->digits + v * c->phases * q->pitch, sums);
                 int64_t code = convert(c, sums) * weight;
-                c->code[v * c->cols + j] += flip ? -code : code;
+                c->code[v * c->cols + j] += negative ? -code : code;
                 c->fix[v * c->cols + j] += flip ? c->top * driven[v] * weight : 0;
             }
         }
-    c->conversions += (double)(n * c->cols) * (double)(c->slices * c->phases);
+    c->conversions += (double)(n * c->cols) * (double)(c->columns * c->phases);
 }
 
 void cim_cc_crossbars_drive(cim_cc_crossbars *c, const int16_t *x, int64_t n, double *acc)

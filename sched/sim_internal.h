@@ -2,7 +2,7 @@
  *
  *   sim.c            the run: order of nodes, lifetime of tensors, outputs
  *   sim_weights.c    values of stored tensors, from the net or from files
- *   sim_product.c    products with constant weights: Conv, ConvTranspose, Gemm, MatMul
+ *   sim_product.c    products on crossbars: Conv, ConvTranspose, Gemm, MatMul
  *   sim_exact.c      quantisation and exact integer products
  *   sim_crossbar.c   the same products through cells, phases and converters
  *   sim_element.c, sim_move.c, sim_reduce.c   digital operators

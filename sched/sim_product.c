@@ -1,8 +1,9 @@
 /* Conv, ConvTranspose, Gemm and MatMul: as products of integer vectors with constant matrices, and
- * MatMul and Gemm of two activations in floating point. */
+ * MatMul and Gemm of two activations: likewise where they run on crossbars, else in floating point. */
 #include "sched/sim_internal.h"
 
 #include "costmodel/cost.h"
+#include "sched/plan.h"
 
 #include <math.h>
 #include <string.h>
@@ -164,7 +165,7 @@ static bool gemm_job(job *j)
     const cim_cc_net_tensor *out = cim_cc_out_at(x, 0);
     bool ta = cim_cc_attr_int(x, "transA", 0) != 0, tb = cim_cc_attr_int(x, "transB", 0) != 0;
     int64_t m = out->dims[0], n = out->dims[1], k = a->dims[ta ? 0 : 1];
-    bool second = b->constant;
+    bool second = b->constant || !a->constant; /* also the written one of two activations */
     j->weights = second ? 1 : 0;
     j->p.groups = j->entries = 1;
     j->p.rows = k;
@@ -227,7 +228,7 @@ static bool matmul_job(job *j)
     matmul mm;
     if (!matmul_of(j->r, &mm))
         return false;
-    bool second = cim_cc_in(&j->r->x, 1)->constant;
+    bool second = cim_cc_in(&j->r->x, 1)->constant || !cim_cc_in(&j->r->x, 0)->constant;
     const cim_cc_net_tensor *w = cim_cc_in(&j->r->x, second ? 1 : 0);
     j->weights = second ? 1 : 0;
     j->p.rows = mm.k;
@@ -477,20 +478,6 @@ static void finish_matrix(job *j, const affine *f, const double *addend)
     }
 }
 
-/* Groups side by side in one crossbar, as the compiler's mapping packs them. */
-static int64_t pack_of(const cim_hw_arch *a, const cim_cc_sim_product *p)
-{
-    int64_t slices =
-        (a->workload.weight_bits + a->device.bits_per_cell - 1) / a->device.bits_per_cell;
-    bool by_columns = a->schedule.binding == CIM_HW_BINDING_COLUMNS;
-    int64_t cols = by_columns ? p->cols * slices : p->cols;
-    if (p->groups == 1 || p->rows > a->crossbar.rows || cols > a->crossbar.cols)
-        return 1;
-    int64_t rows = a->crossbar.rows / p->rows, side = a->crossbar.cols / cols;
-    int64_t pack = rows < side ? rows : side;
-    return pack < p->groups ? pack : p->groups;
-}
-
 static void run_job(job *j, cim_cc_op_id id)
 {
     cim_cc_run *r = j->r;
@@ -499,7 +486,7 @@ static void run_job(job *j, cim_cc_op_id id)
     j->p.ctx = j;
     j->p.pitch = cim_cc_pitch(j->p.rows);
     j->p.offset_input = r->model->graph.ops[id].signed_input;
-    j->p.pack = pack_of(r->arch, &j->p);
+    j->p.pack = cim_cc_packed_groups(r->arch, j->p.rows, j->p.cols, j->p.groups);
     j->input = 1 - j->weights;
     if (!affine_of(j, &f))
         return;

@@ -13,7 +13,7 @@ Architectures:
          Li, Zhang, Liu, "Ternary Weight Networks", arXiv:1605.04711, section 3 (CIFAR-10, "VGG-7").
   vgg8   the same layer sizes without BatchNorm and without biases: the VGG-8 of
          DNN+NeuroSim (Peng et al., IEDM 2019; github.com/neurosim/DNN_NeuroSim_V1.3, models/VGG.py).
-  vgg16, resnet18/34/50/101, mobilenet_v2, vit_b_16: torchvision.models.
+  vgg16, resnet18/34/50/101, mobilenet_v2, vit_b_16, swin_t: torchvision.models.
   bert_base  Devlin et al., arXiv:1810.04805: 12 layers, hidden 768, 12 heads, with pooler.
   gpt2   Radford et al. 2019: 12 layers, hidden 768, 12 heads, output layer tied to the embedding.
 """
@@ -174,7 +174,7 @@ MODELS = {
     "bert_base": (Bert, tokens(BERT_INPUTS), {"sequence": (128, 512)}),
     "gpt2": (Gpt2, tokens(["input_ids"]), {"sequence": (128, 1024)}),
 }
-for _name in ("vgg16", "vit_b_16"):
+for _name in ("vgg16", "vit_b_16", "swin_t"):
     MODELS[_name] = (torchvision_model(_name), image(224), {})
 for _name in ("resnet18", "resnet34", "resnet50", "resnet101", "mobilenet_v2"):
     MODELS[_name] = (torchvision_model(_name), image(224, True),

@@ -69,7 +69,8 @@ def check_candidates(plan):
             top = 1
         floor = min(c[2] for c in o["candidates"])
         for k in range(1, min(top, 400) + 1):
-            stage = max(ceil_div(n, k) * unit + o["fill_s"], floor)
+            once = o["fill_s"] + o.get("operand_write_s", 0.0)
+            stage = max(ceil_div(n, k) * unit + once, floor)
             if stage < best * (1 - 1e-12):
                 assert k in listed, (o["name"], k)
                 assert close(listed[k][2], stage), (o["name"], k, listed[k], stage)
@@ -166,7 +167,7 @@ def check_pipeline(plan):
             for row in range(1, rows + 1):
                 waits = [finish[e["producer"]][edge_row(e, row, ops[e["producer"]]["rows"]) - 1]
                          for e in o["inputs"] if e["producer"] in members]
-                ready.append(max(waits, default=0.0))
+                ready.append(max(waits, default=0.0) + o.get("operand_write_s", 0.0))
             if o["unit"] == "crossbar":
                 n = o["mvms"]
                 done = serve(ready, lambda p: p * rows // n, n, o["copies"], o["product_s"])

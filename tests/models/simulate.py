@@ -50,9 +50,12 @@ class Chip:
     """What decides the numbers; adc_bits None: digital, nothing is lost."""
 
     def __init__(self, rows=128, parallel=None, cols=128, adc=16, dac=1, cell=2, w=8, a=8,
-                 binding="columns"):
+                 binding="columns", signed="offset", packing=True, dynamic="alu"):
         self.rows, self.parallel, self.cols = rows, parallel or rows, cols
         self.adc, self.dac, self.cell, self.w, self.a, self.binding = adc, dac, cell, w, a, binding
+        self.signed, self.packing, self.dynamic = signed, packing, dynamic
+        self.polarities = 2 if signed == "differential" else 1
+        self.slices = -(-(w - self.polarities + 1) // cell)
 
     def flags(self):
         adc = ["crossbar.adcs=0"] if self.adc is None else [f"crossbar.adc_bits={self.adc}",
@@ -60,13 +63,15 @@ class Chip:
         values = adc + [f"crossbar.rows={self.rows}", f"crossbar.parallel_rows={self.parallel}",
                         f"crossbar.cols={self.cols}", f"crossbar.dac_bits={self.dac}",
                         f"device.bits_per_cell={self.cell}", f"workload.weight_bits={self.w}",
-                        f"workload.activation_bits={self.a}", f"schedule.binding={self.binding}"]
+                        f"workload.activation_bits={self.a}", f"schedule.binding={self.binding}",
+                        f"crossbar.signed_weights={self.signed}",
+                        f"schedule.packing={str(self.packing).lower()}",
+                        f"schedule.dynamic_products={self.dynamic}"]
         return [f for v in values for f in ("--set", v)]
 
     def pack(self, groups, rows, cols):
-        slices = -(-self.w // self.cell)
-        wide = cols * slices if self.binding == "columns" else cols
-        if groups == 1 or rows > self.rows or wide > self.cols:
+        wide = cols * self.polarities * (self.slices if self.binding == "columns" else 1)
+        if groups == 1 or rows > self.rows or wide > self.cols or not self.packing:
             return 1
         return min(self.rows // rows, self.cols // wide, groups)
 
@@ -75,11 +80,13 @@ class Chip:
         n_rows = x.shape[1]
         together = min(self.parallel, n_rows)
         top_x, top_w = 2 ** self.dac - 1, 2 ** self.cell - 1
-        full = together * top_x * top_w / 2
+        full = together * top_x * top_w / (1 if self.polarities == 2 else 2)
         last = 0 if self.adc is None else 2 ** self.adc - 1
         step = 1.0 if self.adc is None else max(1.0, full / last)
         shift_x = 2 ** (self.a - 1) if signed else 0
-        u, v = x + shift_x, w + 2 ** (self.w - 1)
+        u = x + shift_x
+        columns = [(1, np.maximum(w, 0)), (-1, np.maximum(-w, 0))] if self.polarities == 2 else \
+            [(1, w + 2 ** (self.w - 1))]
         code_sum = np.zeros((x.shape[0], w.shape[1]), dtype=np.int64)
         fix = np.zeros_like(code_sum)
         first = 0
@@ -88,19 +95,20 @@ class Chip:
             size = min(self.parallel - place % self.parallel, self.rows - place, n_rows - first)
             part = slice(first, first + size)
             first += size
-            for s in range(-(-self.w // self.cell)):
+            for s, (sign, v) in itertools.product(range(self.slices), columns):
                 cells = v[part] >> (s * self.cell) & top_w
-                flip = 2 * cells.sum(0) > top_w * size
+                flip = (2 * cells.sum(0) > top_w * size) & (self.polarities == 1)
                 stored = np.where(flip, top_w - cells, cells)
                 for p in range(-(-self.a // self.dac)):
                     digits = u[:, part] >> (p * self.dac) & top_x
                     sums = digits @ stored
                     code = sums if step == 1 else np.minimum(np.rint(sums / step), last)
                     code = code.astype(np.int64) << (p * self.dac + s * self.cell)
-                    code_sum += np.where(flip, -code, code)
+                    code_sum += np.where(flip, -code, sign * code)
                     driven = digits.sum(1)[:, None] * top_w << (p * self.dac + s * self.cell)
                     fix += np.where(flip, driven, 0)
-        fix -= 2 ** (self.w - 1) * u.sum(1)[:, None] + shift_x * w.sum(0)[None, :]
+        shift_w = 2 ** (self.w - 1) if self.polarities == 1 else 0
+        fix -= shift_w * u.sum(1)[:, None] + shift_x * w.sum(0)[None, :]
         if step == 1:
             return (code_sum + fix).astype(np.float64)
         return step * code_sum.astype(np.float64) + fix
@@ -137,7 +145,9 @@ class Interpreter:
             out_name = n.output[0]
             bn = None
             weights = [i for i in n.input[:2] if i in self.const]
-            if n.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") and weights:
+            if n.op_type in ("Gemm", "MatMul") and not weights and self.chip.dynamic == "crossbar":
+                y = self.written(n, x, at)
+            elif n.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul") and weights:
                 follower = [j for j, m in enumerate(nodes) if m.op_type == "BatchNormalization" and
                             m.input[0] == out_name and self.uses[out_name] == 1]
                 if follower and (n.op_type.startswith("Conv") or n.input[0] not in self.const):
@@ -257,6 +267,34 @@ class Interpreter:
             c = (c - bn[2]) * f + bn[1]
         return y * (sx * sw * at.get("alpha", 1.0)) + c
 
+    def written(self, n, x, at):
+        """A product of two activations; the second is the matrix, of weights' precision."""
+        a, b = x[0].astype(np.float64), x[1].astype(np.float64)
+        gemm = n.op_type == "Gemm"
+        a = a.T if at.get("transA", 0) else a
+        b = b.T if at.get("transB", 0) else b
+        q, sx = quantise(a, self.chip.a)
+        k, sw = quantise(b, self.chip.w)
+        q, k = (q[None] if a.ndim == 1 else q), (k[:, None] if b.ndim == 1 else k)
+        batch = np.broadcast_shapes(q.shape[:-2], k.shape[:-2])
+
+        def of(t):
+            count = int(np.prod(t.shape[:-2]))
+            return np.broadcast_to(np.arange(count).reshape(t.shape[:-2]), batch).ravel()
+
+        from_a, from_b = of(q), of(k)
+        left, right = q.reshape(-1, *q.shape[-2:]), k.reshape(-1, *k.shape[-2:])
+        vectors = np.stack([np.concatenate(left[from_a[from_b == g]]) for g in range(len(right))])
+        sums = self.matrices(n.name, vectors, right, len(right))
+        y = np.zeros((len(from_b), q.shape[-2], k.shape[-1]))
+        for g in range(len(right)):
+            y[from_b == g] = sums[g].reshape(-1, *y.shape[1:])
+        y = y.reshape(*batch, *y.shape[1:])
+        y = y[..., 0] if b.ndim == 1 else y
+        y = y[..., 0, :] if a.ndim == 1 else y
+        y = y * (sx * sw * (at.get("alpha", 1.0) if gemm else 1.0))
+        return y + at.get("beta", 1.0) * x[2].astype(np.float64) if len(x) > 2 else y
+
     def matmul(self, n, x, at, bn):
         a, b = x[0].astype(np.float64), x[1].astype(np.float64)
         second = n.input[1] in self.const
@@ -299,6 +337,11 @@ class Interpreter:
     def op_MatMul(self, n, x, at):
         d = self.double(x)
         return d[0] @ d[1]
+
+    def op_Gemm(self, n, x, at):
+        d = self.double(x)
+        y = (d[0].T if at.get("transA", 0) else d[0]) @ (d[1].T if at.get("transB", 0) else d[1])
+        return y * at.get("alpha", 1.0) + (at.get("beta", 1.0) * d[2] if len(d) > 2 else 0)
 
     def op_Pad(self, n, x, at):
         pads = x[1].reshape(2, -1).T
@@ -440,6 +483,42 @@ class Attention(nn.Module):
         return x + self.low(F.gelu(self.up(self.n2(x))))
 
 
+class Vision(nn.Module):
+    """ViT in small: patches, a class token, two encoder layers, a head."""
+
+    def __init__(self, d=12, heads=3):
+        super().__init__()
+        self.patch = nn.Conv2d(3, d, 4, 4)
+        self.token, self.place = nn.Parameter(torch.randn(1, 1, d)), nn.Parameter(torch.randn(1, 10, d))
+        self.layers = nn.ModuleList(Encoder(d, heads) for _ in range(2))
+        self.norm, self.head = nn.LayerNorm(d), nn.Linear(d, 6)
+
+    def forward(self, x):
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token, x], 1) + self.place
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(self.norm(x)[:, 0])
+
+
+class Encoder(nn.Module):
+    """A BERT layer: attention, normalisation behind the residual sums, GELU."""
+
+    def __init__(self, d, heads):
+        super().__init__()
+        self.heads = heads
+        self.q, self.k, self.v, self.o = (nn.Linear(d, d) for _ in range(4))
+        self.up, self.low = nn.Linear(d, 2 * d), nn.Linear(2 * d, d)
+        self.n1, self.n2 = nn.LayerNorm(d), nn.LayerNorm(d)
+
+    def forward(self, x):
+        b, n, d = x.shape
+        q, k, v = (f(x).view(b, n, self.heads, -1).transpose(1, 2) for f in (self.q, self.k, self.v))
+        p = F.softmax(q @ k.transpose(2, 3) / (d // self.heads) ** 0.5, -1)
+        x = self.n1(x + self.o((p @ v).transpose(1, 2).reshape(b, n, d)))
+        return self.n2(x + self.low(F.gelu(self.up(x))))
+
+
 class Moves(nn.Module):
     def __init__(self):
         super().__init__()
@@ -472,6 +551,8 @@ def networks(folder):
                                nn.Conv1d(12, 4, 3, groups=4)), torch.randn(2, 5, 30)),
         ("moves", Moves(), torch.randn(1, 4, 9, 9)),
         ("attention", Attention(), torch.randint(0, 30, (2, 7))),
+        ("vision", Vision(), torch.randn(1, 3, 12, 12)),
+        ("bert", nn.Sequential(Encoder(16, 4), Encoder(16, 4)), torch.randn(1, 9, 16)),
     ]
     for name, net, x in cases:
         path = os.path.join(folder, name + ".onnx")
@@ -514,6 +595,34 @@ def products(folder):
     yield computed(folder, r)
     yield gelus(folder, r)
     yield one("matmul_batch", "MatMul", (5, 2, 40), (5, 40, 3))
+    yield from activations(folder, r)
+
+
+def activations(folder, r):
+    """Products of two activations in all their forms: broadcast, vectors, Gemm, a tensor with itself."""
+    cases = [("both", "MatMul", (2, 3, 5, 40), (2, 3, 40, 24), {}),
+             ("wide", "MatMul", (4, 5, 40), (40, 24), {}), ("tall", "MatMul", (5, 40), (4, 40, 24), {}),
+             ("cross", "MatMul", (3, 1, 5, 40), (2, 40, 24), {}),
+             ("vector", "MatMul", (2, 24, 40), (40,), {}), ("row", "MatMul", (40,), (3, 40, 24), {}),
+             ("gemm_both", "Gemm", (40, 5), (24, 40), {"transA": 1, "transB": 1, "alpha": 0.5}),
+             ("gemm_sum", "Gemm", (5, 40), (40, 24), {"beta": 2.0}),
+             ("itself", "MatMul", (24, 24), None, {})]
+    for name, op, left, right, attributes in cases:
+        path = os.path.join(folder, name + ".onnx")
+        inputs = {"x": r.standard_normal(left).astype(np.float32)}
+        if right:
+            inputs["w"] = r.standard_normal(right).astype(np.float32)
+        if "beta" in attributes:
+            inputs["c"] = r.standard_normal((5, 1)).astype(np.float32)
+        info = [helper.make_tensor_value_info(k, 1, v.shape) for k, v in inputs.items()]
+        names = list(inputs) if right else ["x", "x"]
+        fixed = numpy_helper.from_array(r.standard_normal((24, 3)).astype(np.float32), "f")
+        nodes = [helper.make_node(op, names, ["y"], name="n", **attributes),
+                 helper.make_node("MatMul", ["y", "f"], ["z"], name="m")]
+        graph = helper.make_graph(nodes, "g", info, [helper.make_tensor_value_info("z", 1, None)],
+                                  [fixed])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
+        yield name, path, inputs, None
 
 
 def computed(folder, r):
@@ -554,7 +663,7 @@ def simulate(path, inputs, folder, *flags, status=0):
     for name, v in inputs.items():
         file = os.path.join(folder, name + ".npy")
         np.save(file, v)
-        command += ["--input", file]
+        command += ["--input", f"{name}={file}" if len(inputs) > 1 else file]
     out = os.path.join(folder, "out.npy")
     report = os.path.join(folder, "out.json")
     run = subprocess.run(command + ["--output", out, "--json", report], capture_output=True,
@@ -578,8 +687,13 @@ CHIPS = [Chip(dac=d, cell=c, rows=r, parallel=p, cols=k, binding=b)
                                   (8, 8, 100, 1, 96, "columns"), (5, 3, 37, 36, 50, "columns")]]
 CHIPS += [Chip(adc=None, dac=1, cell=1), Chip(w=4, a=6, dac=2, cell=3, parallel=50),
           Chip(w=16, a=16, dac=1, cell=1, adc=16), Chip(w=2, a=2, cell=1)]
+CHIPS += [Chip(signed="differential", packing=False),
+          Chip(signed="differential", dac=2, cell=1, w=5, rows=40, parallel=9, binding="crossbars"),
+          Chip(packing=False, parallel=24, dynamic="crossbar"),
+          Chip(dynamic="crossbar", signed="differential", rows=32, cols=30, cell=3)]
 LOSSY = [Chip(adc=4), Chip(adc=4, dac=2, cell=3, rows=64, parallel=24, binding="crossbars"),
-         Chip(adc=2, dac=1, cell=1, rows=32, parallel=7, w=6, a=5), Chip(adc=1, rows=50)]
+         Chip(adc=2, dac=1, cell=1, rows=32, parallel=7, w=6, a=5), Chip(adc=1, rows=50),
+         Chip(adc=3, signed="differential", dynamic="crossbar"), Chip(adc=1, rows=8, dynamic="crossbar")]
 
 
 def check_network(name, path, inputs, truth, folder):

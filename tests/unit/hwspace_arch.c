@@ -92,6 +92,10 @@ static void test_fields_complete(void **state)
                                            "schedule.max_copies",
                                            "schedule.segmentation",
                                            "schedule.binding",
+                                           "crossbar.signed_weights",
+                                           "schedule.tiling",
+                                           "schedule.packing",
+                                           "schedule.dynamic_products",
                                            "schedule.stagger",
                                            "schedule.remap",
                                            "schedule.placement",
@@ -372,6 +376,10 @@ static void test_defaults(void **state)
     assert_int_equal(a.schedule.max_copies, 0);
     assert_int_equal(a.schedule.segmentation, CIM_HW_SEGMENTATION_OPTIMAL);
     assert_int_equal(a.schedule.binding, CIM_HW_BINDING_COLUMNS);
+    assert_int_equal(a.crossbar.signed_weights, CIM_HW_SIGNED_OFFSET);
+    assert_int_equal(a.schedule.tiling, CIM_HW_TILING_ROWS);
+    assert_int_equal(a.schedule.packing, 1);
+    assert_int_equal(a.schedule.dynamic, CIM_HW_DYNAMIC_ALU);
     assert_int_equal(a.schedule.stagger, 0);
     assert_int_equal(a.schedule.remap, 0);
     assert_int_equal(a.schedule.placement, CIM_HW_PLACEMENT_ROW_MAJOR);
@@ -494,6 +502,10 @@ static void test_consistency(void **state)
                   "a sram cell holds 1 bit");
     expect_reason("isaac", (const char *const[]){"device.type=stt_mram", NULL}, "holds 1 bit");
     expect_reason("isaac", (const char *const[]){"crossbar.adcs=0", NULL}, "digital CIM");
+    expect_reason("isaac",
+                  (const char *const[]){"crossbar.signed_weights=differential",
+                                        "workload.weight_bits=1", NULL},
+                  "the sign takes one bit");
     expect_reason("jia2021", (const char *const[]){"schedule.level=mvm", NULL},
                   "computing_mode core offers cg at most");
     cim_hw_arch a;

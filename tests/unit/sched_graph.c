@@ -375,7 +375,15 @@ static void attention(void **state)
     assert_false(g->edges[p->first_edge].full);
     assert_false(g->edges[y->first_edge].full);
     assert_true(g->edges[y->first_edge + 1].full);
-    assert_true(q->signed_input && s->signed_input && y->signed_input);
+    /* probabilities are not negative; the values they weigh are the matrix */
+    assert_true(q->signed_input && s->signed_input && !y->signed_input);
+    assert_int_equal(s->matrix_rows, 8);
+    assert_int_equal(s->matrix_cols, 5);
+    assert_int_equal(s->groups * s->mvms, 2 * 5);
+    assert_int_equal(s->alu_add, s->macs);
+    assert_false(g->edges[s->first_edge].written);
+    assert_true(g->edges[s->first_edge + 1].written && g->edges[y->first_edge + 1].written);
+    assert_true(s->together); /* two images */
     assert_int_equal(p->alu_special, 2 * 5 * 5);
     assert_int_equal(p->alu_add, 2 * 5 * (3 * 5 - 2));
     assert_int_equal(g->macs, 2 * 2 * 5 * 8 * 8 + 2 * 2 * 5 * 5 * 8);

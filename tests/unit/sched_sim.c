@@ -109,6 +109,7 @@ static cim_hw_arch random_chip(cim_rng *r, bool lossless)
     a.device.bits_per_cell = between(r, 1, 8);
     a.workload.weight_bits = between(r, 2, 16);
     a.workload.activation_bits = between(r, 2, 16);
+    a.crossbar.signed_weights = between(r, 0, 1);
     a.crossbar.adcs = 1;
     a.crossbar.adc_bits = lossless ? 16 : between(r, 1, 6);
     if (lossless && cim_cost_adc_step(&a, (double)a.crossbar.parallel_rows) > 1)
@@ -155,13 +156,13 @@ static double error_bound(const cim_hw_arch *a, const cim_cc_sim_product *p, dou
 {
     double phases = ceil((double)a->workload.activation_bits / (double)a->crossbar.dac_bits);
     double slices = ceil((double)a->workload.weight_bits / (double)a->device.bits_per_cell),
-           sum = 0;
+           sum = 0, columns = 1 + (double)a->crossbar.signed_weights;
     for (double i = 0; i < phases; i++)
         for (double k = 0; k < slices; k++)
             sum += pow(2, i * (double)a->crossbar.dac_bits + k * (double)a->device.bits_per_cell);
     double parts = 2 + ceil((double)p->rows / (double)a->crossbar.rows) *
                            ceil((double)a->crossbar.rows / (double)a->crossbar.parallel_rows);
-    return parts * sum * step / 2;
+    return parts * columns * sum * step / 2;
 }
 
 static int compare(uint64_t seed, const cim_hw_arch *a, sample *s, cim_arena *ar, bool lossless)
