@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "onnx_builder.h"
+#include "tests/unit/onnx_builder.h"
 
 static cim_cc_model *attention(const char *x)
 {
