@@ -28,9 +28,10 @@ typedef struct draw {
 typedef struct draws {
     draw *list;
     size_t n, cap;
-    double carry_pj;    /* energy that has found no time yet */
-    cim_cc_op_id *host; /* per operator: in whose time its energy is drawn */
-    double *pj;         /* per operator: energy drawn in its time */
+    size_t first, repeated; /* room for what is drawn once, and for inferences that follow */
+    double carry_pj;        /* energy that has found no time yet */
+    cim_cc_op_id *host;     /* per operator: in whose time its energy is drawn */
+    double *pj;             /* per operator: energy drawn in its time */
 } draws;
 
 static void draw_add(draws *d, uint32_t who, double from, double to, double pj)
@@ -172,13 +173,15 @@ static bool repeat(const cim_cc_context *cx, const cim_cc_segment *s, size_t fir
     size_t n = d->n - first;
     bool fold = times * (double)n > MOST_DRAWS;
     size_t most = fold ? 2 * n : (size_t)times * n;
-    if (d->n + most > d->cap) {
-        draw *more = cim_arena_take(cx->ar, d->cap + most, sizeof *more);
+    d->repeated += most; /* beside the room that the first draws of later segments need */
+    if (d->first + d->repeated > d->cap) {
+        size_t cap = d->first + d->repeated + d->cap / 2;
+        draw *more = cim_arena_take(cx->ar, cap, sizeof *more);
         if (!more)
             return false;
         memcpy(more, d->list, d->n * sizeof *more);
         d->list = more;
-        d->cap += most;
+        d->cap = cap;
     }
     for (size_t i = first; i < first + n; i++) {
         draw *one = &d->list[i];
@@ -384,6 +387,7 @@ cim_status cim_cc_pass_power(cim_cc_context *cx)
     cim_cc_plan *plan = cx->plan;
     draws d = {.cap = (size_t)cx->flow->total_steps + plan->graph->n_ops + 2 * plan->n_nodes +
                       2 * (size_t)plan->n_segments};
+    d.first = d.cap;
     d.list = cim_arena_take(cx->ar, d.cap, sizeof *d.list);
     if (!d.list || !find_hosts(cx, &d) || !collect(cx, &d))
         return CIM_E_NOMEM;
