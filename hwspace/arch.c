@@ -16,23 +16,6 @@ static bool CIM_PRINTF(3, 4) refuse(char *reason, size_t size, const char *fmt, 
     return false;
 }
 
-bool cim_hw_arch_supported(const cim_hw_arch *arch, char *reason, size_t size)
-{
-    for (size_t i = 0; i < cim_hw_n_fields; i++) {
-        const cim_hw_field *f = &cim_hw_fields[i];
-        if (!f->unavailable)
-            continue;
-        double v = cim_hw_field_get(arch, f);
-        if (!cim_hw_field_available(f, v)) {
-            char found[64], allowed[96];
-            return refuse(reason, size, "%s: %s is not available in this version, allowed: %s",
-                          f->path, cim_hw_field_text(f, v, found, sizeof found),
-                          cim_hw_field_allowed(f, allowed, sizeof allowed));
-        }
-    }
-    return true;
-}
-
 /* The deepest level a computing mode offers (CIM-MLC section 3.3: core mode only sees whole
  * cores, crossbar mode adds single products, wordline mode adds rows). */
 static cim_hw_level deepest_level(int64_t mode)
@@ -123,8 +106,6 @@ static bool domain_consistent(const cim_hw_arch *a, char *reason, size_t size)
 
 bool cim_hw_arch_consistent(const cim_hw_arch *a, char *reason, size_t size)
 {
-    if (!cim_hw_arch_supported(a, reason, size))
-        return false;
     if (a->crossbar.parallel_rows > a->crossbar.rows)
         return refuse(reason, size, "crossbar.parallel_rows is %lld, crossbar.rows only %lld",
                       (long long)a->crossbar.parallel_rows, (long long)a->crossbar.rows);

@@ -227,11 +227,7 @@ typedef struct cim_hw_field {
     const char *unit, *doc;
     const char *fallback_path; /* absent from the file: the value of this earlier field, or NULL */
     double absent;             /* what expressions see for null: INFINITY (no limit) or NAN */
-    uint32_t unavailable;      /* values this version cannot honour yet: bit i is choice i (bool:
-                                   bit 1 is true), CIM_HW_UNAVAILABLE_SET any value but null.
-                                   Clearing a bit is all it takes to offer the value. */
 } cim_hw_field;
-enum { CIM_HW_UNAVAILABLE_SET = 1 << 30 };
 
 extern const cim_hw_field cim_hw_fields[];
 extern const size_t cim_hw_n_fields;
@@ -245,7 +241,7 @@ void cim_hw_field_put(cim_hw_arch *arch, const cim_hw_field *f, double v);
 /** Check type and range of a value for a field. @param where prefix of the error's place */
 CIM_MUST_CHECK cim_status cim_hw_field_check(const cim_hw_field *f, double v, const char *where,
                                              cim_err *err);
-/** Read a field's value from JSON: type, range, words and availability are checked.
+/** Read a field's value from JSON: type, range and words are checked.
  *  @param[out] out  null gives NAN where the field is optional */
 CIM_MUST_CHECK cim_status cim_hw_field_read(const cim_hw_field *f, const cim_json *doc,
                                             const cim_json_node *node, double *out, cim_err *err);
@@ -253,8 +249,6 @@ CIM_MUST_CHECK cim_status cim_hw_field_read(const cim_hw_field *f, const cim_jso
 const char *cim_hw_field_text(const cim_hw_field *f, double v, char *buf, size_t size);
 /** What may be given: "1 to 16", "one of: cg, mvm", "true or false". @return buf */
 const char *cim_hw_field_allowed(const cim_hw_field *f, char *buf, size_t size);
-/** Whether this version honours a value (in range). Cost: a few instructions. */
-bool cim_hw_field_available(const cim_hw_field *f, double v);
 
 /* ---- reading and writing ------------------------------------------------------------------- */
 
@@ -287,10 +281,6 @@ bool cim_hw_arch_consistent(const cim_hw_arch *arch, char *reason, size_t size);
 /** The field a reason (of the rules here, or of pricing) opens with: "crossbar.adcs is 129, ...".
  *  @return index in cim_hw_fields, or -1 */
 int cim_hw_reason_field(const char *reason);
-
-/** Whether every field holds a value this version honours.
- *  @param[out] reason  "schedule.stagger: true is not available in this version, allowed: false" */
-bool cim_hw_arch_supported(const cim_hw_arch *arch, char *reason, size_t size);
 
 /** The resolved architecture as a JSON object (all fields, absent ones null), components, cost
  *  matrix and sources included: cim_hw_arch_read gives the same architecture again. */

@@ -54,22 +54,21 @@ _Static_assert(sizeof cim_hw_memory_words / sizeof *cim_hw_memory_words == CIM_H
         .path = p, .type = CIM_HW_REAL, .offset = AT(at), .min = lo, .max = hi, .optional = true,  \
         .fallback = NAN, .unit = u, .doc = d, .absent = none                                       \
     }
-#define WORDS(p, at, list, def, u, d)                                                              \
+#define WORDS(p, at, list, def, d)                                                                 \
     {                                                                                              \
         .path = p, .type = CIM_HW_CHOICE, .offset = AT(at), .choices = list, .min = 0,             \
         .max = sizeof list / sizeof *list - 2, .fallback = def, .unit = "", .doc = d,              \
-        .absent = NAN, .unavailable = u                                                            \
+        .absent = NAN                                                                              \
     }
-#define FLAG(p, at, def, u, d)                                                                     \
+#define FLAG(p, at, def, d)                                                                        \
     {                                                                                              \
         .path = p, .type = CIM_HW_BOOL, .offset = AT(at), .min = 0, .max = 1, .fallback = def,     \
-        .unit = "", .doc = d, .absent = NAN, .unavailable = u                                      \
+        .unit = "", .doc = d, .absent = NAN                                                        \
     }
 #define REQUIRED NAN
-#define NOT_YET(value) (1u << (value))
 
 const cim_hw_field cim_hw_fields[] = {
-    WORDS("computing_mode", computing_mode, cim_hw_mode_words, REQUIRED, 0,
+    WORDS("computing_mode", computing_mode, cim_hw_mode_words, REQUIRED,
           "what software controls: whole cores, crossbars, or single wordlines"),
     REAL("technology_nm", technology_nm, 3, 250, REQUIRED, "nm", "process node"),
     REAL("supply_v", supply_v, 0.1, 5, 1.0, "V", "supply voltage of the digital part"),
@@ -77,13 +76,13 @@ const cim_hw_field cim_hw_fields[] = {
          "clock of buses, buffers and ALUs; every rate per cycle refers to it"),
 
     INTEGER("chip.cores", chip.cores, 1, 1e6, REQUIRED, "", "cores on the chip"),
-    WORDS("chip.noc", chip.noc, cim_hw_noc_words, CIM_HW_NOC_IDEAL, 0,
+    WORDS("chip.noc", chip.noc, cim_hw_noc_words, CIM_HW_NOC_IDEAL,
           "network between cores; ideal costs nothing"),
     MAYBE("chip.noc_bits_per_cycle", chip.noc_bits_per_cycle, 1e-3, 1e9, INFINITY, "bit/cycle",
           "bandwidth of one NoC link; null: no bottleneck"),
     MAYBE("chip.buffer_kib", chip.buffer_kib, 0.0009765625, 1e9, INFINITY, "KiB",
           "global (L0) buffer; null: unlimited and free"),
-    WORDS("chip.buffer_type", chip.buffer_type, cim_hw_buffer_words, CIM_HW_BUFFER_SRAM, 0,
+    WORDS("chip.buffer_type", chip.buffer_type, cim_hw_buffer_words, CIM_HW_BUFFER_SRAM,
           "what the global buffer is made of"),
     MAYBE("chip.buffer_bits_per_cycle", chip.buffer_bits_per_cycle, 1e-3, 1e9, INFINITY,
           "bit/cycle", "bandwidth of the global buffer; null: no bottleneck"),
@@ -92,13 +91,13 @@ const cim_hw_field cim_hw_fields[] = {
     MAYBE("chip.offchip_gb_per_s", chip.offchip_gb_per_s, 1e-6, 1e6, INFINITY, "GB/s",
           "off-chip bandwidth, 1e9 bytes per second; null: no bottleneck"),
 
-    WORDS("chip.offchip_memory", chip.offchip_memory, cim_hw_memory_words, CIM_HW_MEMORY_DRAM, 0,
+    WORDS("chip.offchip_memory", chip.offchip_memory, cim_hw_memory_words, CIM_HW_MEMORY_DRAM,
           "what stands at the off-chip link"),
 
     INTEGER("core.crossbars", core.crossbars, 1, 65536, REQUIRED, "", "crossbars in a core"),
     MAYBE("core.buffer_kib", core.buffer_kib, 0.0009765625, 1e9, INFINITY, "KiB",
           "local (L1) buffer of a core; null: unlimited and free"),
-    WORDS("core.buffer_type", core.buffer_type, cim_hw_buffer_words, CIM_HW_BUFFER_SRAM, 0,
+    WORDS("core.buffer_type", core.buffer_type, cim_hw_buffer_words, CIM_HW_BUFFER_SRAM,
           "what the local buffer is made of"),
     MAYBE("core.buffer_bits_per_cycle", core.buffer_bits_per_cycle, 1e-3, 1e9, INFINITY,
           "bit/cycle", "bandwidth of a core's buffer; null: no bottleneck"),
@@ -122,14 +121,14 @@ const cim_hw_field cim_hw_fields[] = {
     INTEGER("crossbar.adc_bits", crossbar.adc_bits, 1, 16, 8, "bit", "resolution of a converter"),
     INTEGER("crossbar.dac_bits", crossbar.dac_bits, 1, 16, 1, "bit",
             "input bits driven on a wordline at once"),
-    WORDS("crossbar.signed_weights", crossbar.signed_weights, signed_words, CIM_HW_SIGNED_OFFSET, 0,
+    WORDS("crossbar.signed_weights", crossbar.signed_weights, signed_words, CIM_HW_SIGNED_OFFSET,
           "weights of either sign: offset binary, or a column for each sign"),
     MAYBE("crossbar.read_ns", crossbar.read_ns, 1e-3, 1e6, NAN, "ns",
           "one activation of a crossbar; null: the device's default"),
     MAYBE("crossbar.adc_msps", crossbar.adc_msps, 1e-3, 1e6, INFINITY, "MS/s",
           "conversions of one converter; null: keeps up with read_ns"),
 
-    WORDS("crossbar.domain", crossbar.domain, cim_hw_summing_words, CIM_HW_SUM_AUTO, 0,
+    WORDS("crossbar.domain", crossbar.domain, cim_hw_summing_words, CIM_HW_SUM_AUTO,
           "how the array sums; auto: digital without converters, charge in SRAM, else current"),
     {.path = "crossbar.read_rows",
      .type = CIM_HW_INT,
@@ -144,9 +143,9 @@ const cim_hw_field cim_hw_fields[] = {
     INTEGER("crossbar.merge_cols", crossbar.merge_cols, 1, 16, 1, "",
             "bitlines joined, bit-weighted, before one conversion: bits of one weight, SRAM only"),
 
-    WORDS("device.type", device.type, cim_hw_device_words, REQUIRED, 0, "memory cell"),
+    WORDS("device.type", device.type, cim_hw_device_words, REQUIRED, "memory cell"),
     INTEGER("device.bits_per_cell", device.bits_per_cell, 1, 8, 1, "bit", "bits in one cell"),
-    WORDS("device.access", device.access, cim_hw_access_words, CIM_HW_ACCESS_LIBRARY, 0,
+    WORDS("device.access", device.access, cim_hw_access_words, CIM_HW_ACCESS_LIBRARY,
           "what selects a cell: as the library publishes it, or a transistor per cell (1T1R)"),
     MAYBE("device.cell_f2", device.cell_f2, 1, 1e5, NAN, "F2",
           "area of one bare cell where a publication gives it; null: the library's"),
@@ -159,7 +158,7 @@ const cim_hw_field cim_hw_fields[] = {
     MAYBE("device.read_pulse_ns", device.read_pulse_ns, 1e-3, 1e6, NAN, "ns",
           "how long it is there, given with read_v"),
 
-    WORDS("adc.model", adc.model, cim_hw_adc_models, 0, 0,
+    WORDS("adc.model", adc.model, cim_hw_adc_models, 0,
           "which of the library's converter models prices the ADC"),
 
     INTEGER("workload.weight_bits", workload.weight_bits, 1, 16, 8, "bit", "weight precision"),
@@ -173,39 +172,38 @@ const cim_hw_field cim_hw_fields[] = {
     REAL("workload.weight_density", workload.weight_density, 0, 1, 0.5, "",
          "share of ones among the weight bits"),
 
-    WORDS("schedule.level", schedule.level, cim_hw_level_words, CIM_HW_LEVEL_CG, 0,
+    WORDS("schedule.level", schedule.level, cim_hw_level_words, CIM_HW_LEVEL_CG,
           "deepest scheduling level; each includes those before it"),
     WORDS("schedule.objective", schedule.objective, cim_hw_objective_words,
-          CIM_HW_OBJECTIVE_LATENCY, 0, "what duplication and segmentation minimise or maximise"),
-    FLAG("schedule.pipeline", schedule.pipeline, 1, 0,
-         "operators overlap; false: one after another"),
+          CIM_HW_OBJECTIVE_LATENCY, "what duplication and segmentation minimise or maximise"),
+    FLAG("schedule.pipeline", schedule.pipeline, 1, "operators overlap; false: one after another"),
     WORDS("schedule.duplication", schedule.duplication, duplication_words, CIM_HW_DUPLICATION_EXACT,
-          0, "how spare units become copies of operators"),
+          "how spare units become copies of operators"),
     INTEGER("schedule.max_copies", schedule.max_copies, 0, 1e9, 0, "",
             "most copies of one operator; 0: no limit"),
     WORDS("schedule.segmentation", schedule.segmentation, segmentation_words,
-          CIM_HW_SEGMENTATION_OPTIMAL, 0, "how a network larger than the chip is cut"),
-    WORDS("schedule.binding", schedule.binding, binding_words, CIM_HW_BINDING_COLUMNS, 0,
+          CIM_HW_SEGMENTATION_OPTIMAL, "how a network larger than the chip is cut"),
+    WORDS("schedule.binding", schedule.binding, binding_words, CIM_HW_BINDING_COLUMNS,
           "bits of a weight go to adjacent columns or to different crossbars"),
     WORDS(
-        "schedule.tiling", schedule.tiling, tiling_words, CIM_HW_TILING_ROWS, 0,
+        "schedule.tiling", schedule.tiling, tiling_words, CIM_HW_TILING_ROWS,
         "tiles that are neighbours: of a row of tiles (share inputs) or a column (share outputs)"),
-    FLAG("schedule.packing", schedule.packing, 1, 0,
+    FLAG("schedule.packing", schedule.packing, 1,
          "groups of a grouped convolution share crossbars, block-diagonally; false: one per "
          "crossbar"),
-    WORDS("schedule.dynamic_products", schedule.dynamic, dynamic_words, CIM_HW_DYNAMIC_ALU, 0,
+    WORDS("schedule.dynamic_products", schedule.dynamic, dynamic_words, CIM_HW_DYNAMIC_ALU,
           "products of two activations: on ALUs, or one is written to crossbars at run time"),
-    FLAG("schedule.stagger", schedule.stagger, 1, 0,
+    FLAG("schedule.stagger", schedule.stagger, 1,
          "level mvm and deeper: products start as their own inputs arrive, not a row's at once"),
-    FLAG("schedule.remap", schedule.remap, 1, 0,
+    FLAG("schedule.remap", schedule.remap, 1,
          "level vvm: rows that cannot be on together are spread over crossbars where it pays"),
-    FLAG("schedule.write_overlap", schedule.write_overlap, 0, 0,
+    FLAG("schedule.write_overlap", schedule.write_overlap, 0,
          "SRAM: a segment's weights may be written to one half of the chip while the other "
          "computes"),
     INTEGER("schedule.effort", schedule.effort, 1, 1000, 1, "",
             "how long copies of a pipeline are searched for: times the work of a search's point"),
     WORDS("schedule.placement", schedule.placement, cim_hw_placement_words,
-          CIM_HW_PLACEMENT_ROW_MAJOR, 0, "order in which operators take cores"),
+          CIM_HW_PLACEMENT_ROW_MAJOR, "order in which operators take cores"),
     {.path = "schedule.peak_power_cap_w",
      .type = CIM_HW_REAL,
      .offset = AT(schedule.peak_power_cap_w),
@@ -278,29 +276,17 @@ static void append(char *buf, size_t size, const char *glue, const char *word)
 const char *cim_hw_field_allowed(const cim_hw_field *f, char *buf, size_t size)
 {
     buf[0] = '\0';
-    if (f->unavailable & CIM_HW_UNAVAILABLE_SET) {
-        snprintf(buf, size, "null");
-    } else if (f->type == CIM_HW_BOOL || f->type == CIM_HW_CHOICE) {
+    if (f->type == CIM_HW_BOOL || f->type == CIM_HW_CHOICE) {
         char word[CIM_HW_NAME];
         for (double v = 0; v <= f->max; v++)
-            if (cim_hw_field_available(f, v))
-                append(buf, size, f->type == CIM_HW_BOOL ? " or " : ", ",
-                       cim_hw_field_text(f, v, word, sizeof word));
+            append(buf, size, f->type == CIM_HW_BOOL ? " or " : ", ",
+                   cim_hw_field_text(f, v, word, sizeof word));
     } else {
         snprintf(buf, size, "%s%.15g to %.15g%s%s%s",
                  f->type == CIM_HW_INT ? "an integer from " : "", f->min, f->max,
                  *f->unit ? " " : "", f->unit, f->optional ? ", or null" : "");
     }
     return buf;
-}
-
-bool cim_hw_field_available(const cim_hw_field *f, double v)
-{
-    if (!f->unavailable || isnan(v))
-        return true;
-    if (f->unavailable & CIM_HW_UNAVAILABLE_SET)
-        return false;
-    return !(f->unavailable >> (unsigned)v & 1u);
 }
 
 cim_status cim_hw_field_check(const cim_hw_field *f, double v, const char *where, cim_err *err)
@@ -311,11 +297,6 @@ cim_status cim_hw_field_check(const cim_hw_field *f, double v, const char *where
     if (!fits)
         return cim_err_set(err, CIM_E_INPUT, where, "%s: found %s, allowed is %s", f->path,
                            isnan(v) ? "no number" : cim_hw_field_text(f, v, found, sizeof found),
-                           cim_hw_field_allowed(f, allowed, sizeof allowed));
-    if (!cim_hw_field_available(f, v))
-        return cim_err_set(err, CIM_E_INPUT, where,
-                           "%s: %s is not available in this version, allowed: %s", f->path,
-                           cim_hw_field_text(f, v, found, sizeof found),
                            cim_hw_field_allowed(f, allowed, sizeof allowed));
     return CIM_OK;
 }
@@ -363,13 +344,6 @@ cim_status cim_hw_field_read(const cim_hw_field *f, const cim_json *doc, const c
     double v = NAN;
     if (!(f->optional && cim_json_type_of(node) == CIM_JSON_NULL))
         CIM_TRY(read_raw(f, doc, node, &v, err));
-    if (!cim_hw_field_available(f, v)) {
-        char found[64], allowed[160];
-        return cim_json_error(doc, node, err,
-                              "%s: %s is not available in this version, allowed: %s", f->path,
-                              cim_hw_field_text(f, v, found, sizeof found),
-                              cim_hw_field_allowed(f, allowed, sizeof allowed));
-    }
     *out = v;
     return CIM_OK;
 }

@@ -166,7 +166,7 @@ bool cim_hw_space_resolve(const cim_hw_space *space, double *point, char *reason
         if (f->type != CIM_HW_REAL)
             v = snap(v);
         bool fits = v >= f->min && v <= f->max && (f->type == CIM_HW_REAL || v == floor(v));
-        if (!fits || !cim_hw_field_available(f, v)) {
+        if (!fits) {
             char found[32], allowed[96];
             snprintf(reason, size, "%s = %s gives %s, allowed is %s", f->path, space->expr_text[i],
                      cim_double_text(v, found, sizeof found),

@@ -81,7 +81,7 @@ CASES = [
     (["compile", "resnet18", "isaac", "--level", "vvm"], ["vvm"]),
     (["compile", "resnet18", "jia2021", "--level", "mvm"], ["mvm", "core"]),
     (["compile", "resnet18", "isaac", "--objective", "speed"], ["speed", "latency"]),
-    (["compile", "resnet18", "isaac", "--set", "schedule.stagger=true"], ["schedule.stagger"]),
+    (["compile", "resnet18", "isaac", "--set", "schedule.stagger=yes"], ["schedule.stagger"]),
     (["compile", "resnet18", "isaac", "--emit", "x.flow"], ["--emit"]),
     (["compile", "resnet18", "isaac", "--set", "workload.sequence_length=5"],
      ["sequence_length", "resnet18"]),

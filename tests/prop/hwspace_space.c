@@ -81,7 +81,7 @@ static void write_words(cim_rng *rng, const cim_hw_field *f, cim_text *t)
     int n = 0;
     cim_text_addf(t, "{\"%s\": [", cim_rng_below(rng, 2) ? "choice" : "values");
     for (double v = 0; v <= f->max; v++) {
-        if (!cim_hw_field_available(f, v) || (n > 0 && cim_rng_below(rng, 2)))
+        if (n > 0 && cim_rng_below(rng, 2))
             continue;
         const char *quote = f->type == CIM_HW_BOOL ? "" : "\"";
         cim_text_addf(t, "%s%s%s%s", n++ ? ", " : "", quote,
@@ -120,8 +120,6 @@ static void write_spec(cim_rng *rng, cim_text *t)
     cim_text_add(t, "{");
     for (size_t i = 0; i < n && used < want; i++) {
         const cim_hw_field *f = &cim_hw_fields[order[i]];
-        if (f->unavailable & CIM_HW_UNAVAILABLE_SET)
-            continue;
         cim_text_addf(t, "%s\"%s\": ", used ? ", " : "", f->path);
         size_t k = order[i];
         if (used > 0 && cim_rng_below(rng, 4) == 0)
