@@ -44,6 +44,13 @@ static double local_bits(const cim_cc_op *op, const cim_hw_arch *a, const cim_cc
     return (rows + cols) * (double)a->workload.activation_bits;
 }
 
+double cim_cc_convert_ns(const cim_cc_plan *plan, const cim_cc_variant *v)
+{
+    const cim_hw_arch *a = &plan->arch;
+    double phases = (double)cim_cc_ceil_div(a->workload.activation_bits, a->crossbar.dac_bits);
+    return phases * (double)v->map.row_groups * plan->chip.step_ns;
+}
+
 /* The resources one product of one copy uses, one after another. Products of a copy follow each
  * other at the pace of the slowest; what a product takes beyond it is the fill. Copies that share a
  * core (level mvm) start together, so the last of them waits for all others at its buffer, link and

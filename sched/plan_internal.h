@@ -208,6 +208,9 @@ typedef struct cim_cc_op_plan {
     double expect_pj; /* the same before anything is placed or another variant picked */
     double cap_pj;    /* what a power cap takes it for: the largest of these seen */
     uint32_t segment;
+    double crossbar_pj,
+        offchip_pj;      /* the parts of energy_pj that are drawn while crossbars convert and
+                                       while the off-chip link moves inputs, outputs, waiting results */
     int64_t window_rows; /* rows of its result that are kept at a time, of op->rows * op->images */
     bool offchip;        /* its result waits off-chip: the global buffer has no room */
     /* network between cores: expected of a random placement until pass place */
@@ -324,6 +327,8 @@ double cim_cc_input_deliveries(const cim_hw_arch *a, const cim_cc_mapping *m);
  *  few crossbars as possible */
 void cim_cc_map_matrix(const cim_cc_op *op, const cim_hw_arch *a, int64_t wanted,
                        cim_cc_mapping *m);
+/** Time in which the crossbars of a copy work on a product, without its other resources [ns]. */
+double cim_cc_convert_ns(const cim_cc_plan *plan, const cim_cc_variant *v);
 /** Pass map. @return false: infeasible, plan->result.reason filled */
 bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status);
 /** Pass duplicate, first half: the choices of every node. */

@@ -21,7 +21,8 @@ enum { MOST_DRAWS = 1 << 17 };
 typedef struct draw {
     double from_ns, to_ns, mw;
     uint32_t
-        who; /* operator; n_ops + operator: writing its operand; 2 n_ops + segment: its reload */
+        who; /* operator; n_ops + operator: writing its operand; 2 n_ops + operator: its off-chip
+                     transfers; 3 n_ops + segment: its reload */
 } draw;
 
 /* Draws being collected. */
@@ -67,6 +68,12 @@ static bool takes_time(const cim_cc_plan *plan, cim_cc_op_id id)
     return plan->node_of[id] != UINT32_MAX || plan->digital_ns[id] > 0.0;
 }
 
+/* Whether an operator's off-chip transfers take time of their own. */
+static bool moves_offchip(const cim_cc_plan *plan, cim_cc_op_id id)
+{
+    return plan->ops[id].offchip_pj > 0.0 && isfinite(plan->chip.offchip_bits_per_ns);
+}
+
 /* Whose time an operator's energy is drawn in. Readers come later, so two sweeps do. */
 static bool find_hosts(const cim_cc_context *cx, draws *d)
 {
@@ -94,7 +101,8 @@ static bool find_hosts(const cim_cc_context *cx, draws *d)
                 d->host[from] = d->host[id];
         }
     for (cim_cc_op_id id = 0; id < g->n_ops; id++)
-        d->pj[d->host[id] == CIM_CC_INVALID ? id : d->host[id]] += plan->ops[id].energy_pj;
+        d->pj[d->host[id] == CIM_CC_INVALID ? id : d->host[id]] +=
+            plan->ops[id].energy_pj - (moves_offchip(plan, id) ? plan->ops[id].offchip_pj : 0.0);
     return true;
 }
 
@@ -130,23 +138,66 @@ static double draw_operand(const cim_cc_context *cx, const cim_cc_segment *s, ci
     return before;
 }
 
+/* Transfers over the off-chip link go beside the operator, as long as they need. */
+static void draw_offchip(const cim_cc_plan *plan, const cim_cc_segment *s, cim_cc_op_id id,
+                         draws *d)
+{
+    const cim_cc_op_plan *o = &plan->ops[id];
+    double bits = o->offchip_pj / plan->chip.unit_pj[CIM_EV_OFFCHIP_BIT];
+    double ns = fmax(o->end_ns - o->start_ns, bits / plan->chip.offchip_bits_per_ns);
+    double end = fmax(o->end_ns, s->start_ns + s->latency_ns); /* all is over by then */
+    double from = fmax(s->start_ns, fmin(o->start_ns, end - ns));
+    draw_add(d, 2 * plan->graph->n_ops + id, from, fmin(from + ns, end), o->offchip_pj);
+}
+
+/* Where another resource than the crossbars sets a product's pace, copies convert together and then wait:
+ * the first round of every draw is shown as it is, the others at their mean. */
+static void sharpen(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc_node *n, size_t first,
+                    draws *d)
+{
+    const cim_cc_variant *v = cim_cc_node_picked(n);
+    double busy = cim_cc_convert_ns(plan, v), rounds = 0.0,
+           pj = plan->ops[id].crossbar_pj / d->pj[id];
+    size_t end = d->n;
+    if (!(busy < 0.999 * v->unit_ns) || !(busy > 0.0))
+        return;
+    for (size_t i = first; i < end && d->n < d->cap; i++) {
+        draw *w = &d->list[i];
+        double length = w->to_ns - w->from_ns, all = w->mw * length;
+        rounds = length / v->unit_ns;
+        if (rounds < 1.0)
+            continue;
+        double burst = all * pj / rounds;
+        d->list[d->n++] = (draw){
+            .from_ns = w->from_ns, .to_ns = w->from_ns + busy, .mw = burst / busy, .who = id};
+        w->mw = (all - burst) / length;
+    }
+}
+
 static void draw_operator(const cim_cc_context *cx, const cim_cc_segment *s, cim_cc_op_id id,
                           draws *d)
 {
     const cim_cc_plan *plan = cx->plan;
     const cim_cc_node *n = node_in(plan, s, id);
     const cim_cc_op_plan *o = &plan->ops[id];
+    if (moves_offchip(plan, id) && (!n || n->part == 0))
+        draw_offchip(plan, s, id, d);
     if (!(d->pj[id] > 0.0))
         return;
+    size_t first = d->n;
     double from = n && n->n_parts > 1 ? s->start_ns : o->start_ns, before = 0.0;
-    if (n && n->operand_pj > 0.0)
+    if (n && n->operand_pj > 0.0) {
         before = draw_operand(cx, s, id, n, from, d);
+        first = d->n;
+    }
     if (n && n->n_parts > 1) /* a part has a segment of its own but for what follows the last */
         draw_add(d, id, from + before, from + n->choices[n->pick].cost, d->pj[id] / n->n_parts);
     else if (cim_cc_pipelined(plan))
         draw_rows(cx, s, id, n, d);
     else
         draw_add(d, id, from + before, o->end_ns, d->pj[id]);
+    if (n)
+        sharpen(plan, id, n, first, d);
 }
 
 static double energy_of(const cim_cc_plan *plan, const double *ev)
@@ -212,7 +263,7 @@ static bool collect(const cim_cc_context *cx, draws *d)
     const cim_cc_plan *plan = cx->plan;
     for (uint32_t k = 0; k < plan->n_segments; k++) {
         const cim_cc_segment *s = &plan->segments[k];
-        draw_add(d, 2 * plan->graph->n_ops + k, s->reload_from_ns, s->reload_from_ns + s->reload_ns,
+        draw_add(d, 3 * plan->graph->n_ops + k, s->reload_from_ns, s->reload_from_ns + s->reload_ns,
                  reload_energy(plan, k));
         size_t first = d->n;
         for (cim_cc_op_id id = s->first_op; id < s->end_op; id++)
@@ -358,10 +409,14 @@ static void peak_rows(cim_cc_plan *plan, const draws *d, double window)
             continue;
         double part = w->mw * inside / window; /* mean power of this draw in the window */
         if (w->who >= n_ops) {
+            if (w->who >= 2 * n_ops && w->who < 3 * n_ops) {
+                share[CIM_COST_OFFCHIP] += part;
+                continue;
+            }
             if (w->who < 2 * n_ops)
                 cim_cc_count_operand(plan, w->who - n_ops, ev);
             else
-                cim_cc_count_reload(plan, w->who - 2 * n_ops, ev);
+                cim_cc_count_reload(plan, w->who - 3 * n_ops, ev);
             double sum = cim_cost_energy(&plan->chip, ev, 0.0, pj);
             for (int k = 0; sum > 0.0 && k < CIM_COST_N_KINDS; k++)
                 share[k] += part * (pj[k] / sum);
@@ -371,6 +426,8 @@ static void peak_rows(cim_cc_plan *plan, const draws *d, double window)
             if (id != w->who && d->host[id] != w->who)
                 continue;
             cim_cc_count_op(plan, id, ev);
+            if (moves_offchip(plan, id))
+                ev[CIM_EV_OFFCHIP_BIT] = 0.0; /* a draw of its own */
             cim_cost_energy(&plan->chip, ev, 0.0, pj);
             for (int k = 0; k < CIM_COST_N_KINDS; k++)
                 share[k] += part * (pj[k] / d->pj[w->who]);
@@ -385,8 +442,8 @@ static void peak_rows(cim_cc_plan *plan, const draws *d, double window)
 cim_status cim_cc_pass_power(cim_cc_context *cx)
 {
     cim_cc_plan *plan = cx->plan;
-    draws d = {.cap = (size_t)cx->flow->total_steps + plan->graph->n_ops + 2 * plan->n_nodes +
-                      2 * (size_t)plan->n_segments};
+    draws d = {.cap = 2 * (size_t)cx->flow->total_steps + 2 * plan->graph->n_ops +
+                      4 * plan->n_nodes + 2 * (size_t)plan->n_segments};
     d.first = d.cap;
     d.list = cim_arena_take(cx->ar, d.cap, sizeof *d.list);
     if (!d.list || !find_hosts(cx, &d) || !collect(cx, &d))

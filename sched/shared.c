@@ -14,6 +14,7 @@ typedef enum kind { ASK_LINK, ASK_BUS, ASK_ALU, GIVE_BUS, GIVE_LINK, FIRST_OUT, 
 
 typedef struct event {
     double at_ns;
+    double whole_ns; /* of what goes out: when the step's last result is there */
     uint32_t line, step;
     kind what;
 } event;
@@ -27,12 +28,12 @@ typedef struct line {
     cim_cc_timing t;
     cim_cc_queue q;
     uint32_t offset, steps;
-    uint32_t next;         /* step that is not yet issued */
-    uint32_t firsts, done; /* steps whose first part, whose whole is out */
-    bool open;             /* step next - 1 is issued and not all its inputs are whole */
-    bool arrived;          /* its inputs have come over the bus */
-    double in_last;        /* when the last of them did */
-    double x;              /* when the last step's work was done */
+    uint32_t issued;                                /* steps that have asked for their inputs, */
+    uint32_t arrived;                               /* whose inputs have come over the bus, */
+    uint32_t entered;                               /* whose first product's start is known, */
+    uint32_t closed;                                /* and whose whole work is */
+    uint32_t firsts, done;                          /* steps whose first part, whose whole is out */
+    double x;                                       /* when the work of the closed steps was done */
     double in_link, in_bus, alu, out_bus, out_link; /* of all steps together */
 } line;
 
@@ -41,6 +42,7 @@ typedef struct contest {
     const cim_cc_range *range;
     line *lines; /* per operator of the range */
     double free_ns[N_SERVERS];
+    double *in_first, *in_last; /* per step: when its first product's and all its inputs had come */
     event *heap;
     size_t n, cap;
     bool staggered, record;
@@ -52,17 +54,26 @@ static bool earlier(const event *a, const event *b)
 {
     if (a->at_ns != b->at_ns)
         return a->at_ns < b->at_ns;
-    return a->line != b->line ? a->line < b->line : a->what < b->what;
+    if (a->line != b->line)
+        return a->line < b->line;
+    return a->step != b->step ? a->step < b->step : a->what < b->what;
 }
 
-/* At most a few events per operator are under way: its row's transfers, and rows that are not out yet. */
-static void push(contest *c, line *l, uint32_t step, kind what, double at_ns)
+static void push_event(contest *c, event e)
 {
-    event e = {.at_ns = at_ns, .line = (uint32_t)(l - c->lines), .step = step, .what = what};
     size_t i = c->n++;
     for (; i > 0 && earlier(&e, &c->heap[(i - 1) / 2]); i = (i - 1) / 2)
         c->heap[i] = c->heap[(i - 1) / 2];
     c->heap[i] = e;
+}
+
+static void push(contest *c, const line *l, uint32_t step, kind what, double at_ns)
+{
+    push_event(c, (event){.at_ns = at_ns,
+                          .whole_ns = at_ns,
+                          .line = (uint32_t)(l - c->lines),
+                          .step = step,
+                          .what = what});
 }
 
 static event pop(contest *c)
@@ -123,83 +134,94 @@ static bool inputs_there(const contest *c, const line *l, uint32_t step, bool wh
     return true;
 }
 
-/* When a copy has room for the first product of a step: one product ahead of the one it works on. */
+/* When a copy has room for the first product of a step: one product ahead of the one it works on.
+ * @return NAN while that is not known yet */
 static double room_at(const contest *c, const line *l, uint32_t step)
 {
-    double ahead = upto(c, l, step) - l->t.copies + 1.0;
     if (!l->node)
-        return step ? l->x : 0.0;
-    return ahead > 0.0 ? cim_cc_queue_done(&l->q, ahead, NULL) - l->t.unit : 0.0;
+        return l->closed == step ? l->x : (double)NAN;
+    double ahead = upto(c, l, step) - l->t.copies + 1.0;
+    if (!(ahead > 0.0))
+        return 0.0;
+    if (ahead > upto(c, l, l->closed))
+        return NAN;
+    return cim_cc_queue_done(&l->q, ahead, NULL) - l->t.unit;
 }
 
+/* Steps whose inputs exist ask for them as soon as their copies have room. */
 static void issue(contest *c, line *l, double now)
 {
-    if (l->open || l->next == l->steps || !inputs_there(c, l, l->next, !c->staggered))
-        return;
-    double at = fmax(now, room_at(c, l, l->next));
-    l->open = true;
-    l->arrived = false;
-    push(c, l, l->next++, l->in_link > 0.0 ? ASK_LINK : ASK_BUS, at);
+    while (l->issued < l->steps && inputs_there(c, l, l->issued, !c->staggered)) {
+        double at = room_at(c, l, l->issued);
+        if (isnan(at))
+            return;
+        push(c, l, l->issued++, l->in_link > 0.0 ? ASK_LINK : ASK_BUS, fmax(now, at));
+    }
 }
 
 /* Results of a step go out from `at` on; they are complete when its work is. */
-static void give(contest *c, line *l, uint32_t s, double at)
+static void give(contest *c, const line *l, uint32_t s, double at)
 {
-    double whole = fmax(at, l->x + l->t.fill);
-    if (l->out_bus > 0.0)
-        push(c, l, s, GIVE_BUS, at);
-    else
-        push(c, l, s, l->out_link > 0.0 ? GIVE_LINK : ROW_OUT, whole);
+    double whole = l->x + l->t.fill;
+    kind what = l->out_bus > 0.0 ? GIVE_BUS : l->out_link > 0.0 ? GIVE_LINK : ROW_OUT;
+    push_event(c, (event){.at_ns = what == GIVE_BUS ? at : fmax(at, whole),
+                          .whole_ns = whole,
+                          .line = (uint32_t)(l - c->lines),
+                          .step = s,
+                          .what = what});
 }
 
-/* All inputs of the open step are there: its work is known to its end. */
-static void close_step(contest *c, line *l, double now)
+/* The start of a step is known: its first product's inputs have come and the steps before are closed. */
+static void enter(contest *c, line *l, uint32_t s)
 {
-    uint32_t s = l->next - 1;
-    double whole = fmax(now, l->in_last), out;
-    if (!l->arrived || !inputs_there(c, l, s, true))
-        return;
-    l->open = false;
-    if (!l->node && l->alu > 0.0) {
-        push(c, l, s, ASK_ALU, whole);
-        return;
+    double first = c->in_first[l->offset + s], out = fmax(first, l->x);
+    l->entered = s + 1;
+    if (l->node) {
+        cim_cc_queue_ready(&l->q, upto(c, l, s), first + l->t.before, 0);
+        out = cim_cc_queue_done(&l->q, upto(c, l, s) + 1.0, NULL);
+        if (c->record)
+            c->cx->begin[l->offset + s] = out - l->t.unit;
+        out += l->t.fill;
     }
-    if (!l->node) {
-        l->x = fmax(l->x, whole);
-        give(c, l, s, l->x);
-        issue(c, l, now);
-        return;
-    }
+    if (c->staggered)
+        push(c, l, s, FIRST_OUT, fmax(out, first));
+}
+
+/* All inputs of a crossbar operator's step are there: its work is known to its end. */
+static void close_products(contest *c, line *l, uint32_t s, double whole, double now)
+{
     double before = upto(c, l, s), after = upto(c, l, s + 1);
     if (after > before + 1.0)
         cim_cc_queue_ready(&l->q, after - 1.0, whole + l->t.before, 0);
-    l->x = fmax(l->x, cim_cc_queue_done(&l->q, after, NULL));
-    if (after == before)
-        l->x = fmax(l->x, whole);
-    out = cim_cc_queue_done(&l->q, fmin(before + 1.0, fmax(after, 1.0)), NULL) + l->t.fill;
-    give(c, l, s, fmax(out, c->staggered ? now : out));
-    issue(c, l, now);
+    l->x = after > before ? fmax(l->x, cim_cc_queue_done(&l->q, after, NULL)) : fmax(l->x, whole);
+    double out = cim_cc_queue_done(&l->q, fmin(before + 1.0, fmax(after, 1.0)), NULL) + l->t.fill;
+    l->closed = s + 1;
+    give(c, l, s, fmax(out, now));
 }
 
-/* Inputs of a step come between two times, the first product's (or all of a digital step's) at `first`. */
-static void arrive(contest *c, line *l, uint32_t s, double start, double first, double last)
+/* Steps go on in order as far as their inputs have come. */
+static void go_on(contest *c, line *l, double now)
 {
-    l->arrived = true;
-    l->in_last = last;
-    if (l->node) {
-        cim_cc_queue_ready(&l->q, upto(c, l, s), first + l->t.before, 0);
-        if (c->record)
-            c->cx->begin[l->offset + s] =
-                cim_cc_queue_done(&l->q, upto(c, l, s) + 1.0, NULL) - l->t.unit;
-    } else if (c->record) {
-        c->cx->begin[l->offset + s] = start;
+    while (l->closed < l->arrived) {
+        uint32_t s = l->closed;
+        if (l->entered == s)
+            enter(c, l, s);
+        if (!inputs_there(c, l, s, true))
+            break;
+        double whole = fmax(c->in_last[l->offset + s], c->staggered ? now : 0.0);
+        if (l->node) {
+            close_products(c, l, s, whole, now);
+        } else if (l->alu > 0.0) {
+            l->closed = s + 1; /* until the ALUs are done, `issued` holds the next one back */
+            push(c, l, s, ASK_ALU, whole);
+            return;
+        } else {
+            l->x = fmax(l->x, whole);
+            l->closed = s + 1;
+            give(c, l, s, l->x);
+        }
     }
-    if (c->staggered) {
-        double out = l->node ? cim_cc_queue_done(&l->q, upto(c, l, s) + 1.0, NULL) + l->t.fill
-                             : fmax(first, l->x);
-        push(c, l, s, FIRST_OUT, fmax(out, first));
-    }
-    close_step(c, l, first);
+    issue(c, l, now);
 }
 
 /* Someone's row (or its first part) is out: who waited for it goes on. */
@@ -209,10 +231,7 @@ static void wake_readers(contest *c, const line *l, double now)
     for (uint32_t i = p->first_reader[l->id]; i < p->first_reader[l->id + 1]; i++) {
         if (p->reader[i] >= c->range->end_op)
             return;
-        line *to = &c->lines[p->reader[i] - c->range->first_op];
-        if (to->open)
-            close_step(c, to, now);
-        issue(c, to, now);
+        go_on(c, &c->lines[p->reader[i] - c->range->first_op], now);
     }
 }
 
@@ -230,19 +249,24 @@ static void handle(contest *c, const event *e)
     case ASK_BUS:
         ns = l->in_bus * part;
         start = serve(c, BUS, e->at_ns, ns);
-        arrive(c, l, e->step, start, start + ns / products, start + ns);
+        c->in_first[l->offset + e->step] = start + ns / products;
+        c->in_last[l->offset + e->step] = start + ns;
+        if (!l->node && c->record)
+            c->cx->begin[l->offset + e->step] = start;
+        l->arrived = e->step + 1;
+        go_on(c, l, e->at_ns);
         return;
     case ASK_ALU:
         ns = l->alu * part;
         l->x = fmax(l->x, serve(c, ALU, e->at_ns, ns) + ns);
         give(c, l, e->step, l->x);
-        issue(c, l, e->at_ns);
+        go_on(c, l, e->at_ns);
         return;
     case GIVE_BUS:
         ns = l->out_bus * part;
         start = serve(c, BUS, e->at_ns, ns);
         push(c, l, e->step, l->out_link > 0.0 ? GIVE_LINK : ROW_OUT,
-             fmax(start + ns, l->x + l->t.fill + ns / products));
+             fmax(start + ns, e->whole_ns + ns / products));
         return;
     case GIVE_LINK:
         ns = l->out_link * part;
@@ -292,12 +316,14 @@ bool cim_cc_time_contended(cim_cc_context *cx, cim_cc_range *r, const uint32_t *
     contest c = {.cx = cx, .range = r, .record = record, .staggered = cim_cc_staggered(cx->plan)};
     for (cim_cc_op_id id = r->first_op; id < r->end_op; id++)
         steps += cx->flow->stream[id].steps;
-    c.cap = 3 * (size_t)steps + n;
+    c.cap = 4 * (size_t)steps + n;
     c.lines = cim_arena_take(cx->ar, n, sizeof *c.lines);
     c.heap = cim_arena_take(cx->ar, c.cap, sizeof *c.heap);
     cim_cc_stair *stairs =
         cim_arena_take(cx->ar, 2 * (size_t)cx->flow->total_steps, sizeof *stairs);
-    if (!c.lines || !c.heap || !stairs)
+    c.in_first = cim_arena_take(cx->ar, cx->flow->total_steps, sizeof *c.in_first);
+    c.in_last = cim_arena_take(cx->ar, cx->flow->total_steps, sizeof *c.in_last);
+    if (!c.lines || !c.heap || !stairs || !c.in_first || !c.in_last)
         return false;
     for (cim_cc_op_id id = r->first_op; id < r->end_op; id++) {
         bool crossbar = cx->plan->node_of[id] != UINT32_MAX;
