@@ -74,7 +74,7 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
     const struct {
         double ns, sharers;
         cim_cc_limit limit;
-    } legs[] = {
+    } legs[1 + CIM_CC_N_CORE_LEGS] = {
         {phases * (double)m->row_groups * c->step_ns, 1.0,
          c->adc_ns > c->read_ns ? CIM_CC_LIMIT_ADC : CIM_CC_LIMIT_CROSSBAR},
         {local_bits(op, a, m) / c->l1_bits_per_ns, shared, CIM_CC_LIMIT_LOCAL_BUFFER},
@@ -87,11 +87,14 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
     v->unit_ns = -1.0;
     for (size_t i = 0; i < sizeof legs / sizeof *legs; i++) {
         all += legs[i].ns * legs[i].sharers;
+        if (i > 0)
+            v->core_ns[i - 1] = legs[i].ns * cores;
         if (legs[i].ns * legs[i].sharers > v->unit_ns) {
             v->unit_ns = legs[i].ns * legs[i].sharers;
             v->limit = legs[i].limit;
         }
     }
+    v->shared_ns = all - legs[0].ns;
     double bus = (plan->bus_ns[id] + plan->link_ns[id]) / products;
     v->fill_ns = c->mvm_fill_ns + (all - v->unit_ns) + bus;
     v->before_ns = cim_cc_before_ns(plan, op, m);

@@ -50,11 +50,14 @@ cim_cc_timing cim_cc_op_timing(const cim_cc_context *cx, cim_cc_op_id id, const 
     }
     const cim_cc_variant *v = cim_cc_node_variant(node, pick);
     t.copies = (double)node->choice_copies[pick];
-    t.unit = v->unit_ns;
-    t.fill = v->fill_ns;
+    t.unit = cx->recording ? node->paced_unit_ns : v->unit_ns;
+    t.fill = cx->recording ? node->paced_fill_ns : v->fill_ns;
     t.before = v->before_ns;
+    double products = (double)cx->plan->prepared->breaks[node->xb]->n;
     t.occupancy = node->choices[pick].cost - v->fill_ns;
-    t.step = node->floor_ns / (double)cx->plan->prepared->breaks[node->xb]->n;
+    if (cx->recording)
+        t.occupancy = t.before + fmax(ceil(products / t.copies) * t.unit, node->floor_ns);
+    t.step = node->floor_ns / products;
     return t;
 }
 

@@ -129,13 +129,25 @@ typedef struct cim_cc_mapping {
                                      column tiles of a row (cim_cc_tile_crossbar) */
 } cim_cc_mapping;
 
+/** Resources of a core that the crossbars in it share. */
+enum {
+    CIM_CC_CORE_BUFFER,
+    CIM_CC_CORE_LINK_IN,
+    CIM_CC_CORE_LINK_OUT,
+    CIM_CC_CORE_ALU,
+    CIM_CC_N_CORE_LEGS
+};
+
 /** One way to map an operator: variant 0 takes the fewest crossbars; others (level vvm, row remapping)
  *  spread its rows over more crossbars so that more of them are read together. */
 typedef struct cim_cc_variant {
     cim_cc_mapping map;
-    int64_t units;  /* per copy: cores, or crossbars at level mvm and deeper */
-    double unit_ns; /* occupancy of one copy by one product: its slowest resource */
-    double fill_ns; /* what a product takes beyond unit_ns from its inputs to its result */
+    int64_t units; /* per copy: cores, or crossbars at level mvm and deeper */
+    double
+        core_ns[CIM_CC_N_CORE_LEGS]; /* a product's work for resources of a core, were it on one */
+    double shared_ns; /* the same as counted in unit_ns + fill_ns: on its cores, with its sharers */
+    double unit_ns;   /* occupancy of one copy by one product: its slowest resource */
+    double fill_ns;   /* what a product takes beyond unit_ns from its inputs to its result */
     double
         before_ns; /* once per inference before the first product: operands written at run time */
     double adds;   /* accumulations and bias additions of one product */
@@ -165,6 +177,8 @@ typedef struct cim_cc_node {
     uint32_t n_choices;
     uint32_t pick;
     uint32_t segment;
+    double paced_unit_ns,
+        paced_fill_ns; /* as recorded: with those that share its cores (share.c) */
     int64_t
         first_unit; /* its units in the segment are [first_unit, first_unit + weight of the pick):
                            cores of plan->core_order, or crossbars counted along it; copies one after
@@ -272,6 +286,7 @@ struct cim_cc_plan {
 typedef struct cim_cc_context {
     cim_cc_plan *plan;
     cim_arena *ar;
+    bool recording;          /* timing the schedule that is kept: cores are shared as they are */
     bool want_bound;         /* also compute how far from optimal a pipelined latency may be */
     const cim_cc_flow *flow; /* the resolution in use */
     /* pipeline scratch, total_steps of the fine flow each: when each step of each operator is done; when
@@ -377,6 +392,9 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
 bool cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks, bool record);
 /** Pass segment: fills segments, picks, operator times. */
 bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
+/** What the picked copies of a range (first_unit, pick) make each other wait for in the cores they share:
+ *  paced_unit_ns and paced_fill_ns of its nodes. @return false: out of memory */
+bool cim_cc_share_cores(cim_cc_context *cx, const cim_cc_range *range);
 /** Pass buffer: windows of results in the global buffer; what has no room waits off-chip.
  *  @return false: out of memory */
 bool cim_cc_pass_buffer(cim_cc_context *cx);

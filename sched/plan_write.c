@@ -133,6 +133,8 @@ static void write_node(const cim_cc_plan *p, const cim_cc_node *n, bool detail, 
     if (detail) {
         cim_jw_double(w, "product_s", v->unit_ns * 1e-9);
         cim_jw_double(w, "fill_s", v->fill_ns * 1e-9);
+        cim_jw_double(w, "paced_product_s", n->paced_unit_ns * 1e-9);
+        cim_jw_double(w, "paced_fill_s", n->paced_fill_ns * 1e-9);
         cim_jw_double(w, "hop_s", n->hop_ns * 1e-9);
         cim_jw_int(w, "first_unit", n->first_unit);
         cim_jw_double(w, "operand_write_s", v->before_ns * 1e-9);

@@ -113,7 +113,7 @@ static void draw_rows(const cim_cc_context *cx, const cim_cc_segment *s, cim_cc_
     const cim_cc_flow *flow = cx->flow;
     uint32_t offset = flow->stream[id].offset, steps = flow->stream[id].steps;
     const double *upto = flow->products + offset;
-    double fill = n ? cim_cc_node_picked(n)->fill_ns : 0.0, before = 0.0;
+    double fill = n ? n->paced_fill_ns : 0.0, before = 0.0;
     double total = n ? upto[steps - 1] : steps, pj = d->pj[id];
     for (uint32_t k = 0; k < steps; k++) {
         double share = n ? upto[k] - (k ? upto[k - 1] : 0.0) : 1.0;
@@ -159,12 +159,12 @@ static void sharpen(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc_node 
     double busy = cim_cc_convert_ns(plan, v), rounds = 0.0,
            pj = plan->ops[id].crossbar_pj / d->pj[id];
     size_t end = d->n;
-    if (!(busy < 0.999 * v->unit_ns) || !(busy > 0.0))
+    if (!(busy < 0.999 * n->paced_unit_ns) || !(busy > 0.0))
         return;
     for (size_t i = first; i < end && d->n < d->cap; i++) {
         draw *w = &d->list[i];
         double length = w->to_ns - w->from_ns, all = w->mw * length;
-        rounds = length / v->unit_ns;
+        rounds = length / n->paced_unit_ns;
         if (rounds < 1.0)
             continue;
         double burst = all * pj / rounds;

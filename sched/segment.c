@@ -231,6 +231,19 @@ static void slow_reload(cim_cc_plan *plan, uint32_t segment)
     plan->segments[segment].reload_ns = fmax(plan->segments[segment].reload_ns, least);
 }
 
+/* Copies take units one after another. */
+static void place_copies(cim_cc_plan *plan, uint32_t segment, const uint32_t *picks)
+{
+    cim_cc_segment *s = &plan->segments[segment];
+    for (uint32_t k = s->first_node; k < s->first_node + s->n_nodes; k++) {
+        cim_cc_node *n = &plan->nodes[k];
+        n->pick = picks[k];
+        n->segment = segment;
+        n->first_unit = s->units_used + (plan->overlapped && segment % 2 ? plan->budget : 0);
+        s->units_used += n->choices[n->pick].weight;
+    }
+}
+
 /* Turn the chain of cuts into segments, duplicate each for good and place them one after another. */
 static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *picks)
 {
@@ -251,7 +264,13 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *pi
         cim_cc_range r = {.first = s->first_node, .end = s->first_node + s->n_nodes};
         cim_cc_range_ops(plan, &r);
         CIM_TRY(cim_cc_range_duplicate(cx, &r, writes, false, picks));
-        if (!cim_cc_range_time(cx, &r, picks, true))
+        place_copies(plan, i, picks);
+        if (!cim_cc_share_cores(cx, &r))
+            return CIM_E_NOMEM;
+        cx->recording = true;
+        bool timed = cim_cc_range_time(cx, &r, picks, true);
+        cx->recording = false;
+        if (!timed)
             return CIM_E_NOMEM;
         s->first_op = r.first_op;
         s->end_op = r.end_op;
@@ -260,15 +279,8 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *pi
         s->bound_ns = r.bound_ns;
         s->contended = r.contended;
         s->reload_ns = writes ? cim_cc_range_reload_ns(plan, r.first, r.end) : 0.0;
-        for (uint32_t k = r.first; k < r.end; k++) {
-            cim_cc_node *n = &plan->nodes[k];
-            n->pick = picks[k];
-            n->segment = i;
-            n->first_unit = s->units_used + (plan->overlapped && i % 2 ? plan->budget : 0);
-            s->units_used += n->choices[n->pick].weight;
-            if (writes)
-                s->write_pj += n->write_pj * (double)n->choice_copies[n->pick];
-        }
+        for (uint32_t k = r.first; writes && k < r.end; k++)
+            s->write_pj += plan->nodes[k].write_pj * (double)plan->nodes[k].choice_copies[picks[k]];
         if (writes)
             slow_reload(plan, i);
         s->reload_from_ns = plan->overlapped && i > 0 ? reloadable : now;

@@ -162,7 +162,7 @@ def check_pipeline(plan):
         latency = 0.0
         for i in segment["operators"]:
             o = ops[i]
-            rows, fill = o["rows"], o.get("fill_s", 0.0)
+            rows, fill = o["rows"], o.get("paced_fill_s", 0.0)
             ready = []
             for row in range(1, rows + 1):
                 waits = [finish[e["producer"]][edge_row(e, row, ops[e["producer"]]["rows"]) - 1]
@@ -170,7 +170,7 @@ def check_pipeline(plan):
                 ready.append(max(waits, default=0.0) + o.get("operand_write_s", 0.0))
             if o["unit"] == "crossbar":
                 n = o["mvms"]
-                done = serve(ready, lambda p: p * rows // n, n, o["copies"], o["product_s"])
+                done = serve(ready, lambda p: p * rows // n, n, o["copies"], o["paced_product_s"])
                 finish[i] = [done[-(-(r + 1) * n // rows) - 1] + fill for r in range(rows)]
             else:
                 step, x, finish[i] = o["stage_s"] / rows, 0.0, []

@@ -59,6 +59,7 @@ static void optimal_cuts_match_all_cuts(void **unused)
         arch.schedule.pipeline = (int64_t)cim_rng_below(rng, 2);
         arch.core.alu_ops_per_cycle = NAN; /* cuts are compared without contention */
         net.graph.n_outputs = 0;
+        chip.core_alu_ops_per_ns = INFINITY;
         chip.offchip_bits_per_ns = cim_rng_below(rng, 2) ? 8.0 : 2000.0;
         cim_cc_prepared *p = NULL;
         REQUIRE(cim_cc_prepare(&net.graph, &p, NULL) == CIM_OK);
