@@ -55,8 +55,13 @@ static bool cut_back(cim_cc_context *cx, best *b, cim_status *status)
     int64_t low = 0, high = plan->budget;
     if (!try_one(cx, low, b, status))
         return false;
-    if (!keeps(plan))
+    if (!keeps(plan)) { /* fewer copies may overlap more: some amounts are tried all the same */
+        enum { AMOUNTS = 8 };
+        for (int64_t i = 1; i < AMOUNTS && !b->found; i++)
+            if (!try_one(cx, plan->budget * i / AMOUNTS, b, status))
+                return false;
         return true;
+    }
     while (high - low > 1 + plan->budget / 256) {
         int64_t mid = low + (high - low) / 2;
         if (!try_one(cx, mid, b, status))

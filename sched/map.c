@@ -74,7 +74,7 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
     const struct {
         double ns, sharers;
         cim_cc_limit limit;
-    } legs[1 + CIM_CC_N_CORE_LEGS] = {
+    } legs[1 + CIM_CC_N_SHARED] = {
         {phases * (double)m->row_groups * c->step_ns, 1.0,
          c->adc_ns > c->read_ns ? CIM_CC_LIMIT_ADC : CIM_CC_LIMIT_CROSSBAR},
         {local_bits(op, a, m) / c->l1_bits_per_ns, shared, CIM_CC_LIMIT_LOCAL_BUFFER},

@@ -131,20 +131,19 @@ typedef struct cim_cc_mapping {
 
 /** Resources of a core that the crossbars in it share. */
 enum {
-    CIM_CC_CORE_BUFFER,
-    CIM_CC_CORE_LINK_IN,
-    CIM_CC_CORE_LINK_OUT,
-    CIM_CC_CORE_ALU,
-    CIM_CC_N_CORE_LEGS
+    CIM_CC_SHARED_BUFFER,
+    CIM_CC_SHARED_LINK_IN,
+    CIM_CC_SHARED_LINK_OUT,
+    CIM_CC_SHARED_ALU,
+    CIM_CC_N_SHARED
 };
 
 /** One way to map an operator: variant 0 takes the fewest crossbars; others (level vvm, row remapping)
  *  spread its rows over more crossbars so that more of them are read together. */
 typedef struct cim_cc_variant {
     cim_cc_mapping map;
-    int64_t units; /* per copy: cores, or crossbars at level mvm and deeper */
-    double
-        core_ns[CIM_CC_N_CORE_LEGS]; /* a product's work for resources of a core, were it on one */
+    int64_t units;                   /* per copy: cores, or crossbars at level mvm and deeper */
+    double core_ns[CIM_CC_N_SHARED]; /* a product's work for resources of a core, were it on one */
     double shared_ns; /* the same as counted in unit_ns + fill_ns: on its cores, with its sharers */
     double unit_ns;   /* occupancy of one copy by one product: its slowest resource */
     double fill_ns;   /* what a product takes beyond unit_ns from its inputs to its result */

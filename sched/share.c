@@ -31,7 +31,7 @@ static void add_load(const cim_cc_node *n, int64_t crossbars, double weight, dou
 {
     const cim_cc_variant *v = cim_cc_node_picked(n);
     double copies = weight * (double)crossbars / (double)v->map.crossbars;
-    for (int k = 0; k < CIM_CC_N_CORE_LEGS; k++)
+    for (int k = 0; k < CIM_CC_N_SHARED; k++)
         load[k] += copies * v->core_ns[k];
 }
 
@@ -41,15 +41,15 @@ static void pace(const cim_cc_plan *plan, cim_cc_node *n, double *const *load, d
     int64_t per_core = plan->arch.core.crossbars;
     int64_t first = n->first_unit / per_core;
     int64_t last = (n->first_unit + n->choices[n->pick].weight - 1) / per_core;
-    double most[CIM_CC_N_CORE_LEGS] = {0}, shared = 0.0;
+    double most[CIM_CC_N_SHARED] = {0}, shared = 0.0;
     for (int64_t core = first; core <= last; core++) {
-        double mine[CIM_CC_N_CORE_LEGS] = {0};
+        double mine[CIM_CC_N_SHARED] = {0};
         add_load(n, overlap(n, core, per_core), 1.0 - duty, mine); /* itself it meets always */
-        for (int k = 0; k < CIM_CC_N_CORE_LEGS; k++)
+        for (int k = 0; k < CIM_CC_N_SHARED; k++)
             most[k] = fmax(most[k], load[core][k] + mine[k]);
     }
     n->paced_unit_ns = cim_cc_convert_ns(plan, v);
-    for (int k = 0; k < CIM_CC_N_CORE_LEGS; k++) {
+    for (int k = 0; k < CIM_CC_N_SHARED; k++) {
         shared += most[k];
         n->paced_unit_ns = fmax(n->paced_unit_ns, most[k]);
     }
@@ -71,11 +71,11 @@ bool cim_cc_share_cores(cim_cc_context *cx, const cim_cc_range *r)
         return true;
     cim_arena_mark mark = cim_arena_save(cx->ar);
     double **load = cim_arena_take(cx->ar, (size_t)cores, sizeof *load);
-    double *room = cim_arena_alloc(cx->ar, (size_t)cores * CIM_CC_N_CORE_LEGS, sizeof *room);
+    double *room = cim_arena_alloc(cx->ar, (size_t)cores * CIM_CC_N_SHARED, sizeof *room);
     if (!load || !room)
         return false;
     for (int64_t c = 0; c < cores; c++)
-        load[c] = room + c * CIM_CC_N_CORE_LEGS;
+        load[c] = room + c * CIM_CC_N_SHARED;
     for (uint32_t i = r->first; i < r->end; i++) {
         const cim_cc_node *n = &plan->nodes[i];
         int64_t last = (n->first_unit + n->choices[n->pick].weight - 1) / per_core;
