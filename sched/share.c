@@ -2,14 +2,14 @@
  * buffer, its link and its ALU.
  *
  * While copies are compared, a core is taken to hold copies of one operator only. For the schedule that
- * is kept their places are known: per core, the work of one product of every copy in it, others weighted
- * with the share of time they are busy (their occupancy over the longest). A copy's products then follow
- * each other no faster than the fullest core serves one of each, and the last of the copies that work in
- * step waits for all of them. sched/README.md, "Sharing a core". */
+ * is kept their places are known. Copies of one operator work in step: a product is served when all of
+ * them in its fullest core are, which sets its pace when that takes longer than the crossbars do. Copies
+ * of others come at other times: of their bursts a product waits for half, as often as it meets one. And
+ * no core can do more in an inference than its resources have time for. sched/README.md, "Sharing a
+ * core". */
 #include "sched/plan_internal.h"
 
 #include <math.h>
-#include <string.h>
 
 /* Crossbars of a node in a core. */
 static int64_t overlap(const cim_cc_node *n, int64_t core, int64_t per_core)
@@ -26,34 +26,62 @@ static double occupancy(const cim_cc_node *n)
     return n->choices[n->pick].cost - cim_cc_node_picked(n)->fill_ns;
 }
 
-/* Work of one product of each of a node's copies in a core, by resource. */
-static void add_load(const cim_cc_node *n, int64_t crossbars, double weight, double *load)
+static double rounds(const cim_cc_plan *plan, const cim_cc_node *n)
 {
-    const cim_cc_variant *v = cim_cc_node_picked(n);
-    double copies = weight * (double)crossbars / (double)v->map.crossbars;
-    for (int k = 0; k < CIM_CC_N_SHARED; k++)
-        load[k] += copies * v->core_ns[k];
+    return ceil((double)plan->prepared->breaks[n->xb]->n / (double)n->choice_copies[n->pick]);
 }
 
-static void pace(const cim_cc_plan *plan, cim_cc_node *n, double *const *load, double duty)
+/* A core's resources. */
+typedef struct core_load {
+    double work[CIM_CC_N_SHARED]; /* in an inference */
+    double wait
+        [CIM_CC_N_SHARED]; /* half of every operator's burst times the share of time it is there */
+} core_load;
+
+/* One product of all of a node's copies in a core. */
+static double burst(const cim_cc_node *n, int64_t crossbars, int k)
+{
+    const cim_cc_variant *v = cim_cc_node_picked(n);
+    return v->core_ns[k] * (double)crossbars / (double)v->map.crossbars;
+}
+
+static double met(double once, double times, double span)
+{
+    return 0.5 * once * fmin(1.0, once * times / span);
+}
+
+static void add_load(const cim_cc_plan *plan, const cim_cc_node *n, int64_t crossbars, double span,
+                     core_load *load)
+{
+    double times = rounds(plan, n);
+    for (int k = 0; k < CIM_CC_N_SHARED; k++) {
+        double once = burst(n, crossbars, k);
+        load->work[k] += once * times;
+        load->wait[k] += met(once, times, span);
+    }
+}
+
+static void pace(const cim_cc_plan *plan, cim_cc_node *n, const core_load *load, double span)
 {
     const cim_cc_variant *v = cim_cc_node_picked(n);
     int64_t per_core = plan->arch.core.crossbars;
     int64_t first = n->first_unit / per_core;
     int64_t last = (n->first_unit + n->choices[n->pick].weight - 1) / per_core;
-    double most[CIM_CC_N_SHARED] = {0}, shared = 0.0;
-    for (int64_t core = first; core <= last; core++) {
-        double mine[CIM_CC_N_SHARED] = {0};
-        add_load(n, overlap(n, core, per_core), 1.0 - duty, mine); /* itself it meets always */
-        for (int k = 0; k < CIM_CC_N_SHARED; k++)
-            most[k] = fmax(most[k], load[core][k] + mine[k]);
-    }
+    double shared = 0.0, times = rounds(plan, n);
     n->paced_unit_ns = cim_cc_convert_ns(plan, v);
     for (int k = 0; k < CIM_CC_N_SHARED; k++) {
-        shared += most[k];
-        n->paced_unit_ns = fmax(n->paced_unit_ns, most[k]);
+        double most = 0.0;
+        for (int64_t core = first; core <= last; core++) {
+            double own = burst(n, overlap(n, core, per_core), k), all = load[core].work[k];
+            most = fmax(most, own + load[core].wait[k] - met(own, times, span));
+            n->paced_unit_ns = fmax(n->paced_unit_ns, own);
+            if (all > span && own * times > 0.5 * all) /* most of what the core cannot do */
+                n->paced_unit_ns = fmax(n->paced_unit_ns, all / times);
+        }
+        shared += most;
     }
-    n->paced_fill_ns = v->unit_ns + v->fill_ns - v->shared_ns + shared - n->paced_unit_ns;
+    n->paced_fill_ns =
+        fmax(0.0, v->unit_ns + v->fill_ns - v->shared_ns + shared - n->paced_unit_ns);
 }
 
 bool cim_cc_share_cores(cim_cc_context *cx, const cim_cc_range *r)
@@ -70,20 +98,17 @@ bool cim_cc_share_cores(cim_cc_context *cx, const cim_cc_range *r)
     if (plan->units_are_cores || !cim_cc_pipelined(plan) || !(longest > 0.0))
         return true;
     cim_arena_mark mark = cim_arena_save(cx->ar);
-    double **load = cim_arena_take(cx->ar, (size_t)cores, sizeof *load);
-    double *room = cim_arena_alloc(cx->ar, (size_t)cores * CIM_CC_N_SHARED, sizeof *room);
-    if (!load || !room)
+    core_load *load = cim_arena_alloc(cx->ar, (size_t)cores, sizeof *load);
+    if (!load)
         return false;
-    for (int64_t c = 0; c < cores; c++)
-        load[c] = room + c * CIM_CC_N_SHARED;
     for (uint32_t i = r->first; i < r->end; i++) {
         const cim_cc_node *n = &plan->nodes[i];
         int64_t last = (n->first_unit + n->choices[n->pick].weight - 1) / per_core;
         for (int64_t c = n->first_unit / per_core; c <= last; c++)
-            add_load(n, overlap(n, c, per_core), occupancy(n) / longest, load[c]);
+            add_load(plan, n, overlap(n, c, per_core), longest, &load[c]);
     }
     for (uint32_t i = r->first; i < r->end; i++)
-        pace(plan, &plan->nodes[i], load, occupancy(&plan->nodes[i]) / longest);
+        pace(plan, &plan->nodes[i], load, longest);
     cim_arena_rewind(cx->ar, mark);
     return true;
 }
