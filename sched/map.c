@@ -83,10 +83,11 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
         {out / (cores * c->noc_link_bits_per_ns), shared, CIM_CC_LIMIT_NOC},
         {v->adds * c->alu_add_cycles / (cores * c->core_alu_ops_per_ns), shared, CIM_CC_LIMIT_ALU},
     };
-    double all = 0.0;
+    double all = 0.0, once = 0.0;
     v->unit_ns = -1.0;
     for (size_t i = 0; i < sizeof legs / sizeof *legs; i++) {
         all += legs[i].ns * legs[i].sharers;
+        once += legs[i].ns;
         if (i > 0)
             v->core_ns[i - 1] = legs[i].ns * cores;
         if (legs[i].ns * legs[i].sharers > v->unit_ns) {
@@ -97,6 +98,7 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
     v->shared_ns = all - legs[0].ns;
     double bus = (plan->bus_ns[id] + plan->link_ns[id]) / products;
     v->fill_ns = c->mvm_fill_ns + (all - v->unit_ns) + bus;
+    v->first_fill_ns = c->mvm_fill_ns + (once - v->unit_ns) + bus;
     v->before_ns = cim_cc_before_ns(plan, op, m);
 }
 

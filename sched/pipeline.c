@@ -52,6 +52,7 @@ cim_cc_timing cim_cc_op_timing(const cim_cc_context *cx, cim_cc_op_id id, const 
     t.copies = (double)node->choice_copies[pick];
     t.unit = cx->recording ? node->paced_unit_ns : v->unit_ns;
     t.fill = cx->recording ? node->paced_fill_ns : v->fill_ns;
+    t.first_fill = fmin(t.fill, v->unit_ns + v->first_fill_ns - t.unit);
     t.before = v->before_ns;
     double products = (double)cx->plan->prepared->breaks[node->xb]->n;
     t.occupancy = node->choices[pick].cost - v->fill_ns;
@@ -120,7 +121,7 @@ static void run_products(cim_cc_context *cx, const work *w, double *start, doubl
         if (w->begin)
             w->begin[s] = cim_cc_queue_done(&q, done + 1.0, NULL) - w->t.unit;
         if (w->staggered) {
-            w->first[s] = cim_cc_queue_done(&q, done + 1.0, &w->origin_first[s]) + w->t.fill;
+            w->first[s] = cim_cc_queue_done(&q, done + 1.0, &w->origin_first[s]) + w->t.first_fill;
             if (upto > done + 1.0)
                 cim_cc_queue_ready(&q, upto - 1.0, ready + w->t.before, 2 * s + 1);
         }
@@ -235,7 +236,8 @@ static spot back_digital(const cim_cc_context *cx, const cim_cc_range *range, sp
 
 /* Back over the products of a crossbar operator that follow each other on one copy. */
 static spot back_products(const cim_cc_context *cx, const cim_cc_range *range, spot at,
-                          const cim_cc_timing *t, double *products, double *constant)
+                          const cim_cc_node *node, const cim_cc_timing *t, double *products,
+                          double *constant)
 {
     uint32_t offset = cx->flow->stream[at.id].offset;
     const double *done = cx->finish + offset, *upto = cx->flow->products + offset;
@@ -248,6 +250,11 @@ static spot back_products(const cim_cc_context *cx, const cim_cc_range *range, s
             return at;
         at.s--;
     }
+    double sooner =
+        0.0; /* the first product of a row does not wait for the others, whatever the copies */
+    for (uint32_t i = 0; at.first && i < node->n_variants; i++)
+        sooner = fmax(sooner, node->variants[i].fill_ns - node->variants[i].first_fill_ns);
+    *constant -= sooner;
     uint32_t tag = at.first ? cx->origin_first[offset + at.s] : origin[at.s], s = tag / 2;
     double last = at.first ? (at.s ? upto[at.s - 1] : 0.0) + 1.0 : upto[at.s];
     double first = tag % 2 ? upto[s] - 1.0 : s ? upto[s - 1] : 0.0;
@@ -270,7 +277,8 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
         cim_cc_timing t = cim_cc_op_timing(cx, at.id, crossbar ? &plan->nodes[node] : NULL,
                                            crossbar ? picks[node] : 0);
         if (crossbar)
-            at = back_products(cx, range, at, &t, &products[node - range->first], constant);
+            at = back_products(cx, range, at, &plan->nodes[node], &t,
+                               &products[node - range->first], constant);
         else
             at = back_digital(cx, range, at, &t, constant);
         if (latest_input(cx, range, at, &at) <= 0.0)

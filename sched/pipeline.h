@@ -9,7 +9,8 @@
 typedef struct cim_cc_timing {
     double occupancy; /* of its slowest resource by one inference */
     double step;      /* a digital operator's step; else what a shared resource needs per product */
-    double copies, unit, fill, before;
+    double copies, unit, before;
+    double fill, first_fill; /* of a row's last product, which waits for others, and of its first */
 } cim_cc_timing;
 
 /** @param node  NULL: a digital operator */

@@ -181,7 +181,7 @@ static void enter(contest *c, line *l, uint32_t s)
         out = cim_cc_queue_done(&l->q, upto(c, l, s) + 1.0, NULL);
         if (c->record)
             c->cx->begin[l->offset + s] = out - l->t.unit;
-        out += l->t.fill;
+        out += l->t.first_fill;
     }
     if (c->staggered)
         push(c, l, s, FIRST_OUT, fmax(out, first));
@@ -194,7 +194,8 @@ static void close_products(contest *c, line *l, uint32_t s, double whole, double
     if (after > before + 1.0)
         cim_cc_queue_ready(&l->q, after - 1.0, whole + l->t.before, 0);
     l->x = after > before ? fmax(l->x, cim_cc_queue_done(&l->q, after, NULL)) : fmax(l->x, whole);
-    double out = cim_cc_queue_done(&l->q, fmin(before + 1.0, fmax(after, 1.0)), NULL) + l->t.fill;
+    double out =
+        cim_cc_queue_done(&l->q, fmin(before + 1.0, fmax(after, 1.0)), NULL) + l->t.first_fill;
     l->closed = s + 1;
     give(c, l, s, fmax(out, now));
 }
@@ -305,7 +306,9 @@ static void line_init(contest *c, line *l, cim_cc_op_id id, const cim_cc_node *n
     if (!node)
         return;
     /* transfers are events here */
-    l->t.fill -= (plan->bus_ns[id] + plan->link_ns[id]) / upto(c, l, s->steps);
+    double moving = (plan->bus_ns[id] + plan->link_ns[id]) / upto(c, l, s->steps);
+    l->t.fill -= moving;
+    l->t.first_fill -= moving;
     cim_cc_queue_start(&l->q, l->t.copies, l->t.unit, stairs + 2 * (size_t)s->offset);
 }
 
