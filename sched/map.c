@@ -53,8 +53,8 @@ double cim_cc_convert_ns(const cim_cc_plan *plan, const cim_cc_variant *v)
 
 /* The resources one product of one copy uses, one after another. Products of a copy follow each
  * other at the pace of the slowest; what a product takes beyond it is the fill. Copies that share a
- * core (level mvm) start together, so the last of them waits for all others at its buffer, link and
- * ALU: each has its share of their rates. */
+ * core (level mvm) start together and pass its link, buffer and ALU one after another, like jobs through
+ * a line of machines: the last one waits for all others at the slowest. */
 static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op_id id,
                          cim_cc_variant *v)
 {
@@ -83,10 +83,10 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
         {out / (cores * c->noc_link_bits_per_ns), shared, CIM_CC_LIMIT_NOC},
         {v->adds * c->alu_add_cycles / (cores * c->core_alu_ops_per_ns), shared, CIM_CC_LIMIT_ALU},
     };
-    double all = 0.0, once = 0.0;
+    double most = 0.0, once = 0.0;
     v->unit_ns = -1.0;
     for (size_t i = 0; i < sizeof legs / sizeof *legs; i++) {
-        all += legs[i].ns * legs[i].sharers;
+        most = fmax(most, legs[i].ns * (legs[i].sharers - 1.0));
         once += legs[i].ns;
         if (i > 0)
             v->core_ns[i - 1] = legs[i].ns * cores;
@@ -95,10 +95,9 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
             v->limit = legs[i].limit;
         }
     }
-    v->shared_ns = all - legs[0].ns;
     double bus = (plan->bus_ns[id] + plan->link_ns[id]) / products;
-    v->fill_ns = c->mvm_fill_ns + (all - v->unit_ns) + bus;
     v->first_fill_ns = c->mvm_fill_ns + (once - v->unit_ns) + bus;
+    v->fill_ns = fmax(0.0, v->first_fill_ns + most);
     v->before_ns = cim_cc_before_ns(plan, op, m);
 }
 

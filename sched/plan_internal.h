@@ -144,9 +144,8 @@ typedef struct cim_cc_variant {
     cim_cc_mapping map;
     int64_t units;                   /* per copy: cores, or crossbars at level mvm and deeper */
     double core_ns[CIM_CC_N_SHARED]; /* a product's work for resources of a core, were it on one */
-    double shared_ns; /* the same as counted in unit_ns + fill_ns: on its cores, with its sharers */
-    double unit_ns;   /* occupancy of one copy by one product: its slowest resource */
-    double fill_ns;   /* what a product takes beyond unit_ns from its inputs to its result: the
+    double unit_ns;       /* occupancy of one copy by one product: its slowest resource */
+    double fill_ns;       /* what a product takes beyond unit_ns from its inputs to its result: the
                              last one served of those that share its cores */
     double first_fill_ns; /* the first one served */
     double

@@ -67,21 +67,21 @@ static void pace(const cim_cc_plan *plan, cim_cc_node *n, const core_load *load,
     int64_t per_core = plan->arch.core.crossbars;
     int64_t first = n->first_unit / per_core;
     int64_t last = (n->first_unit + n->choices[n->pick].weight - 1) / per_core;
-    double shared = 0.0, times = rounds(plan, n);
+    double waits = 0.0, times = rounds(plan, n);
     n->paced_unit_ns = cim_cc_convert_ns(plan, v);
     for (int k = 0; k < CIM_CC_N_SHARED; k++) {
-        double most = 0.0;
         for (int64_t core = first; core <= last; core++) {
-            double own = burst(n, overlap(n, core, per_core), k), all = load[core].work[k];
-            most = fmax(most, own + load[core].wait[k] - met(own, times, span));
+            int64_t crossbars = overlap(n, core, per_core);
+            double own = burst(n, crossbars, k), all = load[core].work[k];
+            double alone = burst(n, crossbars < v->map.crossbars ? crossbars : v->map.crossbars, k);
+            waits = fmax(waits, own - alone + load[core].wait[k] - met(own, times, span));
             n->paced_unit_ns = fmax(n->paced_unit_ns, own);
             if (all > span && own * times > 0.5 * all) /* most of what the core cannot do */
                 n->paced_unit_ns = fmax(n->paced_unit_ns, all / times);
         }
-        shared += most;
     }
-    n->paced_fill_ns =
-        fmax(0.0, v->unit_ns + v->fill_ns - v->shared_ns + shared - n->paced_unit_ns);
+    double product = v->unit_ns + v->first_fill_ns; /* alone */
+    n->paced_fill_ns = fmax(0.0, product + waits - n->paced_unit_ns);
 }
 
 bool cim_cc_share_cores(cim_cc_context *cx, const cim_cc_range *r)
