@@ -170,6 +170,25 @@ static bool buffer_segment(cim_cc_context *cx, cim_cc_segment *s)
     return true;
 }
 
+/* One operator after another: each lasts as long as what it moves over the link. @return time added */
+static double lengthen_operators(cim_cc_plan *plan, const cim_cc_segment *s)
+{
+    double added = 0.0;
+    for (cim_cc_op_id id = s->first_op; id < s->end_op; id++) {
+        cim_cc_op_plan *o = &plan->ops[id];
+        double bits = cim_cc_waiting_bits(plan, id);
+        double link = (bits + cim_cc_border_bits(plan, id)) / plan->chip.offchip_bits_per_ns;
+        o->start_ns += added;
+        if (bits > 0.0 && link > o->end_ns + added - o->start_ns) {
+            added = o->start_ns + link - o->end_ns;
+            o->stage_ns = link;
+            o->limit = CIM_CC_LIMIT_OFFCHIP;
+        }
+        o->end_ns += added;
+    }
+    return added;
+}
+
 /* The off-chip link serves the segment's waiting results beside its compute. */
 static void bound_by_link(cim_cc_plan *plan)
 {
@@ -184,8 +203,13 @@ static void bound_by_link(cim_cc_plan *plan)
             plan->ops[id].start_ns += shift;
             plan->ops[id].end_ns += shift;
         }
-        s->latency_ns = fmax(s->latency_ns, link);
-        s->interval_ns = fmax(s->interval_ns, link);
+        if (cim_cc_pipelined(plan)) {
+            s->latency_ns = fmax(s->latency_ns, link);
+            s->interval_ns = fmax(s->interval_ns, link);
+        } else {
+            s->latency_ns += lengthen_operators(plan, s);
+            s->interval_ns = s->latency_ns;
+        }
         shift += s->latency_ns + (batch - 1.0) * s->interval_ns - before;
     }
     plan->latency_ns += shift;

@@ -65,36 +65,17 @@ static void count_products(const cim_cc_plan *plan, const cim_cc_op *op, const c
         ((row_tiles - 1.0) + (op->has_bias ? 1.0 : 0.0)) * cols * groups * products;
 }
 
-/* Results that have no room in the global buffer go off-chip and come back for every reader. */
-static void count_waiting(const cim_cc_plan *plan, cim_cc_op_id id, double out, double *ev)
+double cim_cc_waiting_bits(const cim_cc_plan *plan, cim_cc_op_id id)
 {
     const cim_cc_op *op = &plan->graph->ops[id];
-    if (plan->ops[id].offchip)
-        ev[CIM_EV_OFFCHIP_BIT] += out;
+    double elements = plan->ops[id].offchip ? plan->prepared->traffic_out[id] : 0.0;
     for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
         cim_cc_op_id from = plan->graph->edges[k].producer;
         if (from != CIM_CC_INVALID && plan->ops[from].offchip &&
             plan->ops[from].segment == plan->ops[id].segment)
-            ev[CIM_EV_OFFCHIP_BIT] +=
-                plan->prepared->traffic_out[from] * (double)plan->arch.workload.activation_bits;
+            elements += plan->prepared->traffic_out[from];
     }
-}
-
-double cim_cc_sum_bits(const cim_cc_plan *plan, cim_cc_op_id id)
-{
-    if (plan->node_of[id] == UINT32_MAX)
-        return 0.0;
-    const cim_hw_arch *a = &plan->arch;
-    const cim_cc_op *op = &plan->graph->ops[id];
-    const cim_cc_node *n = &plan->nodes[plan->node_of[id]];
-    const cim_cc_mapping *m = &cim_cc_node_picked(n)->map;
-    double cores = ceil_ratio((double)m->crossbars, (double)a->core.crossbars) * n->n_parts;
-    double outputs = (double)op->matrix_cols * (double)op->groups * (double)op->mvms;
-    /* row tiles that sit in different cores; a sum is 2 x the activation's bits wide */
-    double spread = fmin(cores, (double)m->row_tiles) - 1.0;
-    if (a->schedule.tiling == CIM_HW_TILING_COLUMNS)
-        spread = cim_cc_map_spread(m, true, a->core.crossbars).sum_cores - 1.0;
-    return spread > 0.0 ? spread * outputs * 2.0 * (double)a->workload.activation_bits : 0.0;
+    return elements * (double)plan->arch.workload.activation_bits;
 }
 
 static void count_traffic(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc_node *n,
@@ -117,7 +98,7 @@ static void count_traffic(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc
     if (!isnan(a->chip.buffer_kib)) {
         ev[CIM_EV_L0_READ_BIT] += in;
         ev[CIM_EV_L0_WRITE_BIT] += out;
-        count_waiting(plan, id, out, ev);
+        ev[CIM_EV_OFFCHIP_BIT] += cim_cc_waiting_bits(plan, id);
     }
 }
 

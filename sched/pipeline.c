@@ -113,17 +113,19 @@ static void run_products(cim_cc_context *cx, const work *w, double *start, doubl
 {
     cim_cc_queue q;
     double done = 0.0, x = 0.0;
+    /* an operand that is written at run time is there as a whole before any product */
+    double written = w->t.before > 0.0 ? w->ready[0] + w->t.before : 0.0;
     cim_cc_queue_start(&q, w->t.copies, w->t.unit, cx->stairs);
     *start = w->staggered ? w->first[0] : w->ready[0];
     for (uint32_t s = 0; s < w->steps; s++) {
         double upto = w->products[s], ready = w->ready[s], before = x;
-        cim_cc_queue_ready(&q, done, (w->staggered ? w->first[s] : ready) + w->t.before, 2 * s);
+        cim_cc_queue_ready(&q, done, fmax(w->staggered ? w->first[s] : ready, written), 2 * s);
         if (w->begin)
             w->begin[s] = cim_cc_queue_done(&q, done + 1.0, NULL) - w->t.unit;
         if (w->staggered) {
             w->first[s] = cim_cc_queue_done(&q, done + 1.0, &w->origin_first[s]) + w->t.first_fill;
             if (upto > done + 1.0)
-                cim_cc_queue_ready(&q, upto - 1.0, ready + w->t.before, 2 * s + 1);
+                cim_cc_queue_ready(&q, upto - 1.0, fmax(ready, written), 2 * s + 1);
         }
         x = cim_cc_queue_done(&q, upto, &w->origin[s]);
         if (w->t.step > 0.0)
@@ -243,7 +245,6 @@ static spot back_products(const cim_cc_context *cx, const cim_cc_range *range, s
     const double *done = cx->finish + offset, *upto = cx->flow->products + offset;
     const uint32_t *origin = cx->origin + offset;
     spot from;
-    *constant += t->before;                           /* once, wherever the path enters */
     while (!at.first && origin[at.s] == UINT32_MAX) { /* the shared buffer limits */
         *constant += (upto[at.s] - (at.s ? upto[at.s - 1] : 0.0)) * t->step;
         if (at.s == 0 || latest_input(cx, range, at, &from) >= done[at.s - 1] - t->fill)
@@ -259,6 +260,15 @@ static spot back_products(const cim_cc_context *cx, const cim_cc_range *range, s
     double last = at.first ? (at.s ? upto[at.s - 1] : 0.0) + 1.0 : upto[at.s];
     double first = tag % 2 ? upto[s] - 1.0 : s ? upto[s - 1] : 0.0;
     *products = last - first;
+    if (t->before > 0.0) { /* the operand's way, when that was the longer one */
+        spot start = {.id = at.id};
+        double written = latest_input(cx, range, start, &from) + t->before;
+        spot entry = {.id = at.id, .s = s, .first = cim_cc_staggered(cx->plan) && tag % 2 == 0};
+        if (latest_input(cx, range, entry, &from) <= written) {
+            *constant += t->before;
+            return start;
+        }
+    }
     return (spot){.id = at.id, .s = s, .first = cim_cc_staggered(cx->plan) && tag % 2 == 0};
 }
 

@@ -400,6 +400,9 @@ bool cim_cc_share_cores(cim_cc_context *cx, const cim_cc_range *range);
 bool cim_cc_pass_buffer(cim_cc_context *cx);
 /** Bits of the network's inputs and outputs that an operator moves over the chip's border. */
 double cim_cc_border_bits(const cim_cc_plan *plan, cim_cc_op_id id);
+/** Bits of results without room in the global buffer that an operator moves over the off-chip link: its
+ *  own out, others' in. */
+double cim_cc_waiting_bits(const cim_cc_plan *plan, cim_cc_op_id id);
 /** The share of link_ns that results need. */
 double cim_cc_output_ns(const cim_cc_plan *plan, cim_cc_op_id id);
 /** Routes of a network's traffic (place_prepare.c). @return false: out of memory */

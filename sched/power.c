@@ -319,22 +319,77 @@ static bool sort_edges(cim_arena *ar, edge *list, size_t n, double span)
     return true;
 }
 
-/* Both ends of every draw. What ends when another starts must not overlap it because the two sums of
- * times are rounded differently: ends come early by more than rounding. */
-static edge *list_edges(cim_arena *ar, const draws *d, size_t *n, double *span)
+/* Whether a draw is a digital operator's, whose steps take turns at the ALUs that all of them share. */
+static bool takes_turns(const cim_cc_plan *plan, const draw *w)
 {
-    edge *edges = cim_arena_take(ar, 2 * d->n + 1, sizeof *edges);
+    return w->who < plan->graph->n_ops && plan->node_of[w->who] == UINT32_MAX &&
+           plan->alu_ns[w->who] > 0.0 && cim_cc_pipelined(plan);
+}
+
+/* What ends when another starts must not overlap it because the two sums of times are rounded
+ * differently: ends come early by more than rounding. */
+static void add_edges(edge *edges, size_t *n, double from, double to, double mw)
+{
+    double early = to * (1.0 - 1e-12);
+    edges[(*n)++] = (edge){.at_ns = from, .mw = mw};
+    edges[(*n)++] = (edge){.at_ns = early > from ? early : to, .mw = -mw};
+}
+
+/* Digital operators whose times overlap still draw no more together than the hungriest of them at full
+ * rate: what they ask for beyond that is drawn later, when others ask for less.
+ * @param asked  n changes of what they ask for, sorted @param[out] out  room for 3 n + 4 */
+static size_t take_turns(const edge *asked, size_t n, double most, edge *out)
+{
+    size_t count = 0;
+    double want = 0.0, drawn = 0.0, owed = 0.0, now = 0.0; /* mW, mW, pJ, ns */
+    for (size_t i = 0; i <= n; i++) {
+        double until = i < n ? asked[i].at_ns : INFINITY, left;
+        while (owed > 0.0 && want < most && (left = owed / (most - want)) <= until - now) {
+            now += left; /* all caught up */
+            owed = 0.0;
+            out[count++] = (edge){.at_ns = now, .mw = want - drawn};
+            drawn = want;
+        }
+        if (i == n)
+            break;
+        owed = fmax(0.0, owed + (want - drawn) * (until - now));
+        now = until;
+        want = fmax(0.0, want + asked[i].mw);
+        double next = owed > 1e-9 * most || want > most ? most : want;
+        if (next != drawn)
+            out[count++] = (edge){.at_ns = now, .mw = next - drawn};
+        drawn = next;
+    }
+    return count;
+}
+
+/* Both ends of every draw, those of digital operators taking turns. */
+static edge *list_edges(cim_arena *ar, const cim_cc_plan *plan, const draws *d, size_t *n,
+                        double *span)
+{
+    edge *edges = cim_arena_take(ar, 5 * d->n + 8, sizeof *edges);
+    edge *turns = cim_arena_take(ar, 2 * d->n + 1, sizeof *turns);
+    size_t asked = 0;
+    double most = 0.0;
     *n = 0;
     *span = 0.0;
-    for (size_t i = 0; edges && i < d->n; i++) {
+    if (!edges || !turns)
+        return NULL;
+    for (size_t i = 0; i < d->n; i++) {
         const draw *w = &d->list[i];
-        double early = w->to_ns * (1.0 - 1e-12);
+        bool digital = takes_turns(plan, w);
         if (!(w->mw > 0.0))
             continue;
-        edges[(*n)++] = (edge){.at_ns = w->from_ns, .mw = w->mw};
-        edges[(*n)++] = (edge){.at_ns = early > w->from_ns ? early : w->to_ns, .mw = -w->mw};
+        if (digital)
+            most = fmax(most, fmax(w->mw, d->pj[w->who] / plan->digital_ns[w->who]));
+        add_edges(digital ? turns : edges, digital ? &asked : n, w->from_ns, w->to_ns, w->mw);
         *span = fmax(*span, w->to_ns);
     }
+    if (!sort_edges(ar, turns, asked, *span))
+        return NULL;
+    *n += take_turns(turns, asked, most, edges + *n);
+    for (size_t i = 0; i < *n; i++)
+        *span = fmax(*span, edges[i].at_ns);
     return edges;
 }
 
@@ -377,8 +432,8 @@ static double meter_read(meter *m, double time_ns)
     return m->pj + m->mw * (time_ns - m->time_ns);
 }
 
-/* The window with the most energy starts or ends at a change. */
-static void find_peak(cim_cc_plan *plan, const edge *edges, size_t n, double span, double window)
+/* The window with the most energy starts or ends at a change. @return that energy, without leakage */
+static double find_peak(cim_cc_plan *plan, const edge *edges, size_t n, double span, double window)
 {
     meter low[2] = {{.edges = edges, .n = n}, {.edges = edges, .n = n}};
     meter high[2] = {{.edges = edges, .n = n}, {.edges = edges, .n = n}};
@@ -394,49 +449,66 @@ static void find_peak(cim_cc_plan *plan, const edge *edges, size_t n, double spa
             }
         }
     }
+    return best;
 }
 
-/* The rows of the breakdown in the window of the peak; the total is their sum. */
-static void peak_rows(cim_cc_plan *plan, const draws *d, double window)
+/* A draw's mean power in the window, by kind. */
+static void add_rows(const cim_cc_plan *plan, const draws *d, const draw *w, double mw,
+                     double *rows)
 {
-    double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS], *share = plan->peak_mw;
-    double from = plan->peak_at_ns, to = from + window;
+    double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
     uint32_t n_ops = plan->graph->n_ops;
+    if (w->who >= 2 * n_ops && w->who < 3 * n_ops) {
+        rows[CIM_COST_OFFCHIP] += mw;
+        return;
+    }
+    if (w->who >= n_ops) {
+        if (w->who < 2 * n_ops)
+            cim_cc_count_operand(plan, w->who - n_ops, ev);
+        else
+            cim_cc_count_reload(plan, w->who - 3 * n_ops, ev);
+        double sum = cim_cost_energy(&plan->chip, ev, 0.0, pj);
+        for (int k = 0; sum > 0.0 && k < CIM_COST_N_KINDS; k++)
+            rows[k] += mw * (pj[k] / sum);
+        return;
+    }
+    for (cim_cc_op_id id = 0; id < n_ops; id++) {
+        if (id != w->who && d->host[id] != w->who)
+            continue;
+        cim_cc_count_op(plan, id, ev);
+        if (moves_offchip(plan, id))
+            ev[CIM_EV_OFFCHIP_BIT] = 0.0; /* a draw of its own */
+        cim_cost_energy(&plan->chip, ev, 0.0, pj);
+        for (int k = 0; k < CIM_COST_N_KINDS; k++)
+            rows[k] += mw * (pj[k] / d->pj[w->who]);
+    }
+}
+
+/* The rows of the breakdown in the window of the peak; the total is their sum. Digital operators share
+ * what the others leave of the window's energy. */
+static void peak_rows(cim_cc_plan *plan, const draws *d, double window, double pj)
+{
+    double rows[2][CIM_COST_N_KINDS] = {{0}}, sum[2] = {0}; /* others, digital */
+    double from = plan->peak_at_ns, to = from + window;
     for (size_t i = 0; i < d->n; i++) {
         const draw *w = &d->list[i];
         double inside = fmin(w->to_ns, to) - fmax(w->from_ns, from);
+        int digital = takes_turns(plan, w);
         if (!(inside > 0.0))
             continue;
-        double part = w->mw * inside / window; /* mean power of this draw in the window */
-        if (w->who >= n_ops) {
-            if (w->who >= 2 * n_ops && w->who < 3 * n_ops) {
-                share[CIM_COST_OFFCHIP] += part;
-                continue;
-            }
-            if (w->who < 2 * n_ops)
-                cim_cc_count_operand(plan, w->who - n_ops, ev);
-            else
-                cim_cc_count_reload(plan, w->who - 3 * n_ops, ev);
-            double sum = cim_cost_energy(&plan->chip, ev, 0.0, pj);
-            for (int k = 0; sum > 0.0 && k < CIM_COST_N_KINDS; k++)
-                share[k] += part * (pj[k] / sum);
-            continue;
-        }
-        for (cim_cc_op_id id = 0; id < n_ops; id++) {
-            if (id != w->who && d->host[id] != w->who)
-                continue;
-            cim_cc_count_op(plan, id, ev);
-            if (moves_offchip(plan, id))
-                ev[CIM_EV_OFFCHIP_BIT] = 0.0; /* a draw of its own */
-            cim_cost_energy(&plan->chip, ev, 0.0, pj);
-            for (int k = 0; k < CIM_COST_N_KINDS; k++)
-                share[k] += part * (pj[k] / d->pj[w->who]);
-        }
+        add_rows(plan, d, w, w->mw * inside / window, rows[digital]);
+        sum[digital] += w->mw * inside / window;
     }
-    share[CIM_COST_LEAKAGE] += plan->chip.leakage_mw;
+    double left = fmax(0.0, pj / window - sum[0]), scale = sum[1] > 0.0 ? left / sum[1] : 0.0;
     plan->peak_total_mw = 0.0;
-    for (int k = 0; k < CIM_COST_N_KINDS; k++)
-        plan->peak_total_mw += share[k];
+    for (int k = 0; k < CIM_COST_N_KINDS; k++) {
+        plan->peak_mw[k] = rows[0][k] + scale * rows[1][k];
+        if (k == CIM_COST_ALU && sum[1] <= 0.0) /* caught up with work of before the window */
+            plan->peak_mw[k] += left;
+        if (k == CIM_COST_LEAKAGE)
+            plan->peak_mw[k] += plan->chip.leakage_mw;
+        plan->peak_total_mw += plan->peak_mw[k];
+    }
 }
 
 cim_status cim_cc_pass_power(cim_cc_context *cx)
@@ -450,7 +522,7 @@ cim_status cim_cc_pass_power(cim_cc_context *cx)
         return CIM_E_NOMEM;
     size_t n;
     double span;
-    edge *edges = list_edges(cx->ar, &d, &n, &span);
+    edge *edges = list_edges(cx->ar, plan, &d, &n, &span);
     if (!edges || !sort_edges(cx->ar, edges, n, span))
         return CIM_E_NOMEM;
     double window = fmin(plan->chip.step_ns, span);
@@ -461,8 +533,7 @@ cim_status cim_cc_pass_power(cim_cc_context *cx)
         now += edges[i].mw;
         plan->peak_instant_mw = fmax(plan->peak_instant_mw, now);
     }
-    if (window > 0.0)
-        find_peak(plan, edges, n, span, window);
-    peak_rows(plan, &d, window > 0.0 ? window : 1.0);
+    double pj = window > 0.0 ? find_peak(plan, edges, n, span, window) : 0.0;
+    peak_rows(plan, &d, window > 0.0 ? window : 1.0, fmax(pj, 0.0));
     return !cx->want_bound || keep_curve(plan, cx->ar, edges, n) ? CIM_OK : CIM_E_NOMEM;
 }

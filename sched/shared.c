@@ -28,12 +28,13 @@ typedef struct line {
     cim_cc_timing t;
     cim_cc_queue q;
     uint32_t offset, steps;
-    uint32_t issued;                                /* steps that have asked for their inputs, */
-    uint32_t arrived;                               /* whose inputs have come over the bus, */
-    uint32_t entered;                               /* whose first product's start is known, */
-    uint32_t closed;                                /* and whose whole work is */
-    uint32_t firsts, done;                          /* steps whose first part, whose whole is out */
-    double x;                                       /* when the work of the closed steps was done */
+    uint32_t issued;       /* steps that have asked for their inputs, */
+    uint32_t arrived;      /* whose inputs have come over the bus, */
+    uint32_t entered;      /* whose first product's start is known, */
+    uint32_t closed;       /* and whose whole work is */
+    uint32_t firsts, done; /* steps whose first part, whose whole is out */
+    double written;        /* when an operand that is written at run time is there */
+    double x;              /* when the work of the closed steps was done */
     double in_link, in_bus, alu, out_bus, out_link; /* of all steps together */
 } line;
 
@@ -177,7 +178,9 @@ static void enter(contest *c, line *l, uint32_t s)
     double first = c->in_first[l->offset + s], out = fmax(first, l->x);
     l->entered = s + 1;
     if (l->node) {
-        cim_cc_queue_ready(&l->q, upto(c, l, s), first + l->t.before, 0);
+        if (s == 0 && l->t.before > 0.0)
+            l->written = c->in_last[l->offset] + l->t.before;
+        cim_cc_queue_ready(&l->q, upto(c, l, s), fmax(first, l->written), 0);
         out = cim_cc_queue_done(&l->q, upto(c, l, s) + 1.0, NULL);
         if (c->record)
             c->cx->begin[l->offset + s] = out - l->t.unit;
@@ -192,7 +195,7 @@ static void close_products(contest *c, line *l, uint32_t s, double whole, double
 {
     double before = upto(c, l, s), after = upto(c, l, s + 1);
     if (after > before + 1.0)
-        cim_cc_queue_ready(&l->q, after - 1.0, whole + l->t.before, 0);
+        cim_cc_queue_ready(&l->q, after - 1.0, fmax(whole, l->written), 0);
     l->x = after > before ? fmax(l->x, cim_cc_queue_done(&l->q, after, NULL)) : fmax(l->x, whole);
     double out =
         cim_cc_queue_done(&l->q, fmin(before + 1.0, fmax(after, 1.0)), NULL) + l->t.first_fill;
