@@ -78,6 +78,23 @@ double cim_cc_waiting_bits(const cim_cc_plan *plan, cim_cc_op_id id)
     return elements * (double)plan->arch.workload.activation_bits;
 }
 
+double cim_cc_sum_bits(const cim_cc_plan *plan, cim_cc_op_id id)
+{
+    if (plan->node_of[id] == UINT32_MAX)
+        return 0.0;
+    const cim_hw_arch *a = &plan->arch;
+    const cim_cc_op *op = &plan->graph->ops[id];
+    const cim_cc_node *n = &plan->nodes[plan->node_of[id]];
+    const cim_cc_mapping *m = &cim_cc_node_picked(n)->map;
+    double cores = ceil_ratio((double)m->crossbars, (double)a->core.crossbars) * n->n_parts;
+    double outputs = (double)op->matrix_cols * (double)op->groups * (double)op->mvms;
+    /* row tiles that sit in different cores; a sum is 2 x the activation's bits wide */
+    double spread = fmin(cores, (double)m->row_tiles) - 1.0;
+    if (a->schedule.tiling == CIM_HW_TILING_COLUMNS)
+        spread = cim_cc_map_spread(m, true, a->core.crossbars).sum_cores - 1.0;
+    return spread > 0.0 ? spread * outputs * 2.0 * (double)a->workload.activation_bits : 0.0;
+}
+
 static void count_traffic(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc_node *n,
                           double *ev)
 {
