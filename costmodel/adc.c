@@ -35,6 +35,23 @@ static double zigzag_capacitance(double bits)
     return 100 * bits + 0.001 * pow(4, bits);
 }
 
+/* Capacitance of a conversion by successive approximation [fF]. */
+static double sar_capacitance(const cost_adc_model *m, double bits)
+{
+    return m->lin_ff * bits + m->exp_ff * pow(4, bits);
+}
+
+/* Whether 2^b - 1 comparators cost less than that. */
+static bool flash_fits(const cost_adc_model *m, double bits)
+{
+    return m->comparator_ff > 0 && m->comparator_ff * (pow(2, bits) - 1) < sar_capacitance(m, bits);
+}
+
+static double murmann_capacitance(const cost_adc_model *m, double bits)
+{
+    return flash_fits(m, bits) ? m->comparator_ff * (pow(2, bits) - 1) : sar_capacitance(m, bits);
+}
+
 /* Area another model's table lends, where that was published; beyond its ends a bit doubles it. */
 static double lent_um2(const cost_adc_model *lender, double bits)
 {
@@ -51,8 +68,13 @@ static double rate_limit(const cost_adc_model *m, const cim_hw_arch *arch, const
                       m->at.delay);
     if (m->form == COST_ADC_NEUROSIM)
         return 1e3 / ((bits + 1) * m->bit_ns);
-    if (m->form == COST_ADC_MURMANN)
-        return m->rate_max_msps * m->at.delay / chip->delay;
+    if (m->form == COST_ADC_MURMANN) {
+        double speed = m->at.delay / chip->delay, limit = m->rate_max_msps;
+        bool open = isnan(arch->crossbar.read_ns) && isnan(arch->crossbar.adc_msps);
+        if (open && m->bit_ns > 0) /* nothing published: an ordinary converter */
+            limit = fmin(limit, 1e3 / (m->bit_ns * (flash_fits(m, bits) ? 1 : bits + 1)));
+        return limit * speed;
+    }
     return m->rate_max_msps;
 }
 
@@ -103,8 +125,8 @@ static void evaluate(const cim_cost_library *lib, const cost_adc_model *m, const
             lent_um2(&lib->adc[m->area_index], bits) * chip->area / lib->adc[m->area_index].at.area;
         break;
     case COST_ADC_MURMANN: /* analog area follows the node, not its square */
-        out->pj = (m->lin_ff * bits + m->exp_ff * pow(4, bits)) * 1e-3 * chip->v * chip->v *
-                  fmax(1, chip->nm / m->at.nm);
+        out->pj =
+            murmann_capacitance(m, bits) * 1e-3 * chip->v * chip->v * fmax(1, chip->nm / m->at.nm);
         out->um2 = m->area_8b * lent_um2(&lib->adc[m->area_index], bits) /
                    lent_um2(&lib->adc[m->area_index], 8) * chip->nm / m->area_nm;
         break;
@@ -119,7 +141,7 @@ static void evaluate(const cim_cost_library *lib, const cost_adc_model *m, const
 bool cost_adc_price(const cim_cost_library *lib, const cim_hw_arch *arch, const cost_scale *chip,
                     double need_msps, cost_adc *out, char *reason, size_t size)
 {
-    const char *name = cim_hw_adc_models[arch->adc.model];
+    const char *name = cim_hw_adc_models[cim_hw_arch_adc_model(arch)];
     const cost_adc_model *m = NULL;
     for (int i = 0; i < lib->n_adc; i++)
         if (!strcmp(lib->adc[i].name, name))

@@ -41,12 +41,14 @@ typedef enum cost_scaling {
 } cost_scaling;
 
 /* Ways to build an array of one device: as its entry describes, summing currents on bitlines,
- * storing bits beside adder trees, or with a transistor per cell. */
+ * storing bits beside adder trees, with a transistor per cell, or with cells that conduct for the
+ * whole access. */
 typedef enum cost_array_kind {
     COST_ARRAY_OWN,
     COST_ARRAY_CURRENT,
     COST_ARRAY_DIGITAL,
     COST_ARRAY_TRANSISTOR,
+    COST_ARRAY_STATIC,
     COST_N_ARRAYS
 } cost_array_kind;
 typedef struct cost_array {
@@ -55,6 +57,12 @@ typedef struct cost_array {
     double f2;       /* bare cell */
     double overhead; /* array with drivers, decoders and sensing over its bare cells, >= 1 */
     double read_pj;
+    double bitline_rows;    /* cells one bitline joins at most; 0: reading is per cell alone */
+    double read_v, read_ns; /* resistive: across the cell, and for how long at most; 0: read_pj */
+    double access_ns;       /* one activation; 0: the device's */
+    double r_on, r_off;     /* of these cells; 0: the device's */
+    double driver_um2;      /* of each wordline, bitline and source line: programming voltages */
+    bool constant;          /* conducts whatever the data */
 } cost_array;
 
 typedef struct cost_device {
@@ -96,6 +104,7 @@ typedef struct cost_adc_model {
     char area_of[COST_NAME]; /* another model that lends its area */
     int area_index;
     double cap_ff;           /* silicon */
+    double comparator_ff;    /* murmann: of one flash comparator; 0: no flash converters */
     double area_8b, area_nm; /* silicon, murmann: 8-bit converter; node it was measured at */
 } cost_adc_model;
 
@@ -123,7 +132,10 @@ typedef struct cost_digital {
     cost_scale at;
     double gate_pj, gate_um2, gate_ns, adder_pj, adder_um2, adders;
     double gate_activity, adder_activity, layout;
-    double sum_gates, carry_gates; /* gate delays of a full adder */
+    double sum_gates, carry_gates;                    /* gate delays of a full adder */
+    double register_pj, register_um2, register_gates; /* a flip-flop, clocked once */
+    double wire_share;                                /* of the energies above */
+    double gate_7nm; /* capacitance of a gate at 7 nm over one where they are from; 0: scaled */
 } cost_digital;
 
 typedef struct cost_pitch { /* width of a converter in F */

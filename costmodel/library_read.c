@@ -83,12 +83,23 @@ static cim_status read_scaling(cim_cost_library *lib, const cim_json *doc,
 static cim_status read_array(const cim_json *doc, const cim_json_node *e, const cost_array *own,
                              cost_array *out, cim_err *err)
 {
-    static const char *const keys[] = {"source",    "technology",     "supply",
-                                       "cell_area", "array_overhead", "read_energy"};
+    static const char *const keys[] = {
+        "source",       "technology",        "supply",        "cell_area",     "array_overhead",
+        "read_energy",  "read_time",         "read_voltage",  "read_pulse",    "driver_area",
+        "bitline_rows", "input_independent", "resistance_on", "resistance_off"};
+    double constant = 0;
     const cost_quantity q[] = {
         {"cell_area", COST_DIM_FEATURES, COST_POSITIVE, &out->f2},
         {"array_overhead", COST_DIM_ONE, COST_POSITIVE, &out->overhead},
         {"read_energy", COST_DIM_ENERGY, COST_POSITIVE | COST_OPTIONAL, &out->read_pj},
+        {"read_time", COST_DIM_TIME, COST_POSITIVE | COST_OPTIONAL, &out->access_ns},
+        {"read_voltage", COST_DIM_VOLTAGE, COST_POSITIVE | COST_OPTIONAL, &out->read_v},
+        {"read_pulse", COST_DIM_TIME, COST_POSITIVE | COST_OPTIONAL, &out->read_ns},
+        {"resistance_on", COST_DIM_RESISTANCE, COST_POSITIVE | COST_OPTIONAL, &out->r_on},
+        {"resistance_off", COST_DIM_RESISTANCE, COST_POSITIVE | COST_OPTIONAL, &out->r_off},
+        {"driver_area", COST_DIM_AREA, COST_OPTIONAL, &out->driver_um2},
+        {"bitline_rows", COST_DIM_ONE, COST_POSITIVE | COST_OPTIONAL, &out->bitline_rows},
+        {"input_independent", COST_DIM_ONE, COST_OPTIONAL, &constant},
     };
     *out = *own;
     CIM_TRY(cost_read_source(doc, e, err));
@@ -101,6 +112,13 @@ static cim_status read_array(const cim_json *doc, const cim_json_node *e, const 
                               "an array_overhead of %g; at least 1 is allowed: an array is no "
                               "smaller than its cells",
                               out->overhead);
+    if ((out->read_v > 0) != (out->read_ns > 0))
+        return cim_json_error(doc, e, err,
+                              "read_voltage and read_pulse: the energy of a read needs both");
+    if ((out->r_on > 0) != (out->r_off > 0) || out->r_off < out->r_on)
+        return cim_json_error(doc, e, err,
+                              "resistance_on and resistance_off: both, the second not smaller");
+    out->constant = constant > 0;
     out->present = true;
     return CIM_OK;
 }
@@ -108,7 +126,8 @@ static cim_status read_array(const cim_json *doc, const cim_json_node *e, const 
 static cim_status read_arrays(const cim_json *doc, const cim_json_node *e, cost_device *d,
                               cim_err *err)
 {
-    static const char *const names[COST_N_ARRAYS - 1] = {"current", "digital", "transistor"};
+    static const char *const names[COST_N_ARRAYS - 1] = {"current", "digital", "transistor",
+                                                         "static"};
     const cim_json_node *arrays = cim_json_find(e, "arrays");
     if (!arrays)
         return CIM_OK;
@@ -337,10 +356,13 @@ static cim_status read_adc_form(const cim_json *doc, const cim_json_node *e, cos
         const cost_quantity q[] = {
             {"energy_linear", COST_DIM_CAPACITANCE, COST_POSITIVE, &m->lin_ff},
             {"energy_exponential", COST_DIM_CAPACITANCE, 0, &m->exp_ff},
+            {"comparator", COST_DIM_CAPACITANCE, COST_OPTIONAL, &m->comparator_ff},
             {"area_8b", COST_DIM_AREA, COST_POSITIVE, &m->area_8b},
             {"area_technology", COST_DIM_LENGTH, COST_POSITIVE, &m->area_nm},
         };
+        const cost_quantity bit = {"bit_time", COST_DIM_TIME, COST_OPTIONAL, &m->bit_ns};
         CIM_TRY(cost_read_values(doc, e, q, COUNT(q), err));
+        CIM_TRY(cost_read_value(doc, e, &bit, err));
         return read_adc_lender(doc, e, m, err);
     }
     const cost_quantity range[] = {
@@ -360,7 +382,8 @@ static cim_status read_adc(const cim_json *doc, const cim_json_node *e, cost_adc
         "leakage_share", "bits_min",       "bits_max",       "rate_max",      "quoted_rate",
         "rows",          "technology_min", "technology_max", "energy_linear", "energy_exponential",
         "area_exponent", "area_slope",     "delay_row",      "delay_bit",     "fit",
-        "bit_time",      "area_of",        "capacitance_8b", "area_8b",       "area_technology"};
+        "bit_time",      "area_of",        "capacitance_8b", "area_8b",       "area_technology",
+        "comparator"};
     CIM_TRY(cost_read_source(doc, e, err));
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     const cim_json_node *form;
@@ -526,9 +549,10 @@ static cim_status read_digital(const cim_json *doc, const cim_json_node *e, cost
                                cim_err *err)
 {
     static const char *const keys[] = {
-        "source",         "technology",    "supply",     "gate_energy",     "gate_area",
-        "gate_delay",     "adder_energy",  "adder_area", "adders_per_cell", "gate_activity",
-        "adder_activity", "layout_factor", "sum_gates",  "carry_gates"};
+        "source",         "technology",     "supply",     "gate_energy",         "gate_area",
+        "gate_delay",     "adder_energy",   "adder_area", "adders_per_cell",     "gate_activity",
+        "adder_activity", "layout_factor",  "sum_gates",  "carry_gates",         "register_energy",
+        "register_area",  "register_gates", "wire_share", "gate_capacitance_7nm"};
     CIM_TRY(cim_json_known_keys(doc, e, keys, COUNT(keys), err));
     CIM_TRY(cost_read_origin(doc, e, &d->at, err));
     const cost_quantity q[] = {
@@ -543,8 +567,20 @@ static cim_status read_digital(const cim_json *doc, const cim_json_node *e, cost
         {"layout_factor", COST_DIM_ONE, COST_POSITIVE, &d->layout},
         {"sum_gates", COST_DIM_ONE, COST_POSITIVE | COST_OPTIONAL, &d->sum_gates},
         {"carry_gates", COST_DIM_ONE, COST_POSITIVE | COST_OPTIONAL, &d->carry_gates},
+        {"register_energy", COST_DIM_ENERGY, COST_OPTIONAL, &d->register_pj},
+        {"register_area", COST_DIM_AREA, COST_OPTIONAL, &d->register_um2},
+        {"register_gates", COST_DIM_ONE, COST_OPTIONAL, &d->register_gates},
+        {"wire_share", COST_DIM_ONE, COST_OPTIONAL, &d->wire_share},
+        {"gate_capacitance_7nm", COST_DIM_ONE, COST_OPTIONAL, &d->gate_7nm},
     };
-    return cost_read_values(doc, e, q, COUNT(q), err);
+    CIM_TRY(cost_read_values(doc, e, q, COUNT(q), err));
+    if (d->gate_7nm > 1)
+        return cim_json_error(doc, cim_json_find(e, "gate_capacitance_7nm"), err,
+                              "a finer gate %g times as large; at most 1 is allowed", d->gate_7nm);
+    if (d->wire_share > 1)
+        return cim_json_error(doc, cim_json_find(e, "wire_share"), err,
+                              "a wire share of %g; at most 1 is allowed", d->wire_share);
+    return CIM_OK;
 }
 
 static cim_status read_wordline(const cim_json *doc, const cim_json_node *e, cost_wordline *w,

@@ -18,7 +18,9 @@ static const cost_array *array_of(const cost_pricing *p)
         kind = COST_ARRAY_DIGITAL;
     else if (p->arch->device.type == CIM_HW_DEVICE_SRAM && p->domain == CIM_HW_SUM_CURRENT)
         kind = COST_ARRAY_CURRENT;
-    if (p->arch->device.access == CIM_HW_ACCESS_TRANSISTOR)
+    else if (p->domain == CIM_HW_SUM_STATIC)
+        kind = COST_ARRAY_STATIC;
+    if (cim_hw_arch_access(p->arch) == CIM_HW_ACCESS_TRANSISTOR)
         kind = COST_ARRAY_TRANSISTOR;
     return &d->array[d->array[kind].present ? kind : COST_ARRAY_OWN];
 }
@@ -35,12 +37,6 @@ static double cell_um2(const cost_pricing *p, const cost_array *a)
     return a->f2 * a->at.nm * a->at.nm * 1e-6 * p->here.area / a->at.area;
 }
 
-/* Share of ones that leave the cells' multiplications. */
-static double product_density(const cost_pricing *p)
-{
-    return p->arch->workload.input_density * p->arch->workload.weight_density;
-}
-
 /* Toggles per cycle of a random bit that is one with probability q; 3/8 for the product of two
  * random bits. */
 static double toggles(double q)
@@ -48,13 +44,66 @@ static double toggles(double q)
     return 2 * q * (1 - q);
 }
 
+/* Energy of synthesised logic at the chip's node and supply, relative to where the library's is from.
+ * Its wires' share follows their length, the root of the area. Gates of finer nodes follow the
+ * capacitance of published cells: the scaling fits know transistors, not the parasitics of fins. */
+static double logic_scale(const cost_pricing *p)
+{
+    const cost_digital *g = &p->lib->digital;
+    double v = p->here.v / g->at.v, nm = p->here.nm, gates;
+    if (nm < g->at.nm && g->gate_7nm > 0) {
+        cost_scale planar;
+        cost_scaling_at(p->lib, g->at.nm, p->here.v, &planar);
+        gates =
+            planar.energy / g->at.energy * pow(g->gate_7nm, log(g->at.nm / nm) / log(g->at.nm / 7));
+    } else {
+        gates = p->here.energy / g->at.energy;
+    }
+    return (1 - g->wire_share) * gates + g->wire_share * sqrt(p->here.area / g->at.area) * v * v;
+}
+
 /* Adder tree and gate of one cell and one input bit [pJ]. */
 static double digital_bit_pj(const cost_pricing *p)
 {
     const cost_digital *g = &p->lib->digital;
-    double busy = toggles(product_density(p)) / g->gate_activity;
+    /* Weights stand still: products toggle with the inputs, where the weight's bit is one. */
+    double busy = toggles(p->arch->workload.input_density) * p->arch->workload.weight_density /
+                  g->gate_activity;
     return (g->gate_pj * g->gate_activity + g->adders * g->adder_pj * g->adder_activity) * busy *
-           g->layout * p->here.energy / g->at.energy;
+           g->layout * logic_scale(p);
+}
+
+/* Bits of the sum of one adder tree. */
+static double sum_bits(const cost_pricing *p)
+{
+    return (double)p->arch->workload.weight_bits +
+           ceil(log2((double)p->arch->crossbar.parallel_rows));
+}
+
+/* Steps whose sums belong to one result. */
+static double steps_per_result(const cost_pricing *p)
+{
+    const cim_hw_crossbar *x = &p->arch->crossbar;
+    return ceil((double)p->arch->workload.activation_bits / (double)x->dac_bits) *
+           ceil((double)x->rows / (double)x->parallel_rows);
+}
+
+/* What stands behind the adder trees of every weight: a register for the sum or, where a result
+ * takes several steps, an accumulator with room for the input's bits. A component may replace it. */
+static void price_accumulators(cost_pricing *p)
+{
+    const cost_digital *g = &p->lib->digital;
+    const cim_hw_tier t = CIM_HW_TIER_CROSSBAR;
+    if (p->domain != CIM_HW_SUM_DIGITAL || (p->replaced & (1U << COST_SLOT_SHIFT_ADD)))
+        return;
+    bool adds = steps_per_result(p) > 1;
+    double bits = sum_bits(p) + (adds ? (double)p->arch->workload.activation_bits : 0);
+    double share = bits / (double)p->arch->workload.weight_bits; /* of one column */
+    double pj = g->register_pj + (adds ? g->adder_pj * g->adder_activity : 0);
+    double um2 = g->register_um2 + (adds ? g->adder_um2 : 0);
+    p->out->own_unit_pj[t][CIM_EV_SHIFT_ADD] += share * pj * g->layout * logic_scale(p);
+    p->out->own_area_um2[t][CIM_COST_SHIFT_ADD] +=
+        (double)p->arch->crossbar.cols * share * um2 * p->here.area / g->at.area;
 }
 
 /* Resistances of the cell, the architecture's or the library's; false without. */
@@ -62,8 +111,9 @@ static bool resistances(const cost_pricing *p, double *on, double *off)
 {
     const cim_hw_device_spec *stated = &p->arch->device;
     const cost_device *d = device_of(p);
-    *on = stated->on_ohm > 0 ? stated->on_ohm : d->r_on;
-    *off = stated->off_ohm > 0 ? stated->off_ohm : d->r_off;
+    const cost_array *a = array_of(p);
+    *on = stated->on_ohm > 0 ? stated->on_ohm : a->r_on > 0 ? a->r_on : d->r_on;
+    *off = stated->off_ohm > 0 ? stated->off_ohm : a->r_off > 0 ? a->r_off : d->r_off;
     return *on > 0 && *off > 0;
 }
 
@@ -84,7 +134,14 @@ static double resistive_pj(const cost_pricing *p, const cost_array *a)
         return a->read_pj * inputs / .5;
     if (d->read_v > 0 && d->read_pulse_ns > 0)
         return inputs * d->read_v * d->read_v * conductance(on, off, share) * d->read_pulse_ns *
-               1e3; /* V^2 / ohm x ns = nJ */
+               1e3;      /* V^2 / ohm x ns = nJ */
+    if (a->read_v > 0) { /* the current comes from the supply: clamps and mirrors take the rest */
+        double pulse = isnan(p->arch->crossbar.read_ns)
+                           ? a->read_ns
+                           : fmin(a->read_ns, p->arch->crossbar.read_ns);
+        return inputs * fmax(p->here.v, a->read_v) * a->read_v * conductance(on, off, share) *
+               pulse * 1e3;
+    }
     return a->read_pj * inputs / .5 * conductance(on, off, share) / conductance(on, off, .5);
 }
 
@@ -98,9 +155,12 @@ static double read_pj(const cost_pricing *p, const cost_array *a)
         double bits = (double)(p->arch->crossbar.dac_bits * p->arch->device.bits_per_cell);
         return digital_bit_pj(p) * bits + (d->scaling == COST_SCALE_LOGIC ? 0 : a->read_pj);
     }
-    if (d->scaling == COST_SCALE_LOGIC)
-        return a->read_pj * p->here.energy / a->at.energy * inputs;
-    return resistive_pj(p, a);
+    if (d->scaling != COST_SCALE_LOGIC)
+        return resistive_pj(p, a);
+    /* A bitline is charged with all its cells, however few of them are read. */
+    double rows = (double)p->arch->crossbar.rows, on = (double)p->arch->crossbar.parallel_rows;
+    double line = a->bitline_rows > 0 ? fmax(1, fmin(rows, a->bitline_rows) / on) : 1;
+    return a->read_pj * p->here.energy / a->at.energy * (a->constant ? 1 : inputs) * line;
 }
 
 void cost_price_cells(cost_pricing *p)
@@ -111,7 +171,8 @@ void cost_price_cells(cost_pricing *p)
     const cost_digital *g = &p->lib->digital;
     cim_cost_chip *out = p->out;
     double cells = (double)x->rows * (double)x->cols;
-    double um2 = cells * cell_um2(p, a) * a->overhead;
+    double um2 = cells * cell_um2(p, a) * a->overhead +
+                 ((double)x->rows + 2 * (double)x->cols) * a->driver_um2;
     /* Rows that are never on together share a gate and an adder tree. */
     if (p->domain == CIM_HW_SUM_DIGITAL)
         um2 += (double)x->parallel_rows * (double)x->cols *
@@ -130,6 +191,7 @@ void cost_price_cells(cost_pricing *p)
     out->conductance_sigma = d->variation;
     if (!resistances(p, &out->resistance_on_ohm, &out->resistance_off_ohm))
         out->resistance_on_ohm = out->resistance_off_ohm = NAN;
+    price_accumulators(p);
 }
 
 /* Energy of driving one row of an array that needs no analog driver [pJ]. Digital inputs drive a
@@ -141,8 +203,8 @@ static double wordline_pj(const cost_pricing *p)
     double cols = (double)p->arch->crossbar.cols, bits = (double)p->arch->crossbar.dac_bits;
     double density = p->arch->workload.input_density, scale = p->here.energy / w->at.energy;
     if (p->domain == CIM_HW_SUM_DIGITAL) {
-        double gate = p->lib->digital.gate_pj * p->here.energy / p->lib->digital.at.energy;
-        return cols * bits * (w->cell_pj * scale + gate) * toggles(density);
+        double line = w->cell_pj * p->lib->digital.at.energy / w->at.energy;
+        return cols * bits * (line + p->lib->digital.gate_pj) * logic_scale(p) * toggles(density);
     }
     double line = p->domain == CIM_HW_SUM_CHARGE ? 0 : cols * w->cell_pj;
     return (line + (bits > 1 ? bits * w->bit_pj : 0)) * density / .5 * scale;
@@ -157,7 +219,7 @@ void cost_price_drivers(cost_pricing *p)
         return;
     /* Inputs of a macro with a transistor per cell switch its gates. */
     if (p->domain == CIM_HW_SUM_DIGITAL || device_of(p)->wordline ||
-        p->arch->device.access == CIM_HW_ACCESS_TRANSISTOR) {
+        cim_hw_arch_access(p->arch) == CIM_HW_ACCESS_TRANSISTOR) {
         const cost_wordline *w = &p->lib->wordline;
         out->own_unit_pj[t][CIM_EV_DAC] += wordline_pj(p);
         if (x->adcs > 0 && x->dac_bits > 1)
@@ -174,14 +236,16 @@ void cost_price_drivers(cost_pricing *p)
 }
 
 /* Critical path of an adder tree in gate delays: the product, three gates per level for the sum,
- * two per bit for the carry of the last and widest addition. */
+ * two per bit for the carry of the last and widest addition, the accumulation of results that take
+ * several steps (its carry runs behind the tree's), a register. */
 static double tree_ns(const cost_pricing *p)
 {
     const cost_digital *g = &p->lib->digital;
     double levels = ceil(log2((double)p->arch->crossbar.parallel_rows));
-    double width = (double)p->arch->workload.weight_bits + levels;
-    return g->gate_ns * (1 + g->sum_gates * levels + g->carry_gates * width) * p->here.delay /
-           g->at.delay;
+    double gates = 1 + g->sum_gates * levels + g->carry_gates * sum_bits(p) + g->register_gates;
+    if (steps_per_result(p) > 1)
+        gates += g->sum_gates + g->carry_gates * (double)p->arch->workload.activation_bits;
+    return g->gate_ns * gates * p->here.delay / g->at.delay;
 }
 
 double cost_read_ns(const cost_pricing *p)
@@ -195,7 +259,8 @@ double cost_read_ns(const cost_pricing *p)
     if (p->domain == CIM_HW_SUM_DIGITAL && d->scaling == COST_SCALE_LOGIC)
         return tree_ns(p);
     double speed = d->scaling == COST_SCALE_LOGIC ? p->here.delay / d->at.delay : 1;
-    return d->read_ns * speed * fmax(1, rows / d->read_rows);
+    const cost_array *a = array_of(p);
+    return (a->access_ns > 0 ? a->access_ns : d->read_ns) * speed * fmax(1, rows / d->read_rows);
 }
 
 double cost_write_row_ns(const cost_pricing *p)

@@ -109,8 +109,11 @@ bool cost_price_parts(cost_pricing *p, char *reason, size_t size)
         p->replaced |= c->replaces;
         apply(p, c, (cim_hw_tier)listed->tier, listed->count, false);
     }
+    bool digital = p->domain == CIM_HW_SUM_DIGITAL && p->lib->digital.register_um2 > 0;
     for (int s = 0; s < COST_N_SLOTS; s++) {
         const cost_default *d = &p->lib->fallback[s];
+        if (digital && (s == COST_SLOT_SHIFT_ADD || s == COST_SLOT_OUTPUT_REGISTER))
+            continue; /* accumulators of the adder trees, price_array.c */
         if (d->present && !(p->replaced & (1U << s)))
             apply(p, &p->lib->part[d->part], d->tier, d->count, true);
     }

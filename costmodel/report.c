@@ -296,7 +296,7 @@ static void text_tiers(const cim_hw_arch *a, const cim_cost_chip *c, cim_text *t
                   (long long)a->crossbar.parallel_rows, (long long)a->crossbar.dac_bits);
     if (a->crossbar.adcs > 0)
         cim_text_addf(t, "%lld x %lld-bit ADC (%s) at %.4g MS/s\n", (long long)a->crossbar.adcs,
-                      (long long)a->crossbar.adc_bits, cim_hw_adc_models[a->adc.model],
+                      (long long)a->crossbar.adc_bits, cim_hw_adc_models[cim_hw_arch_adc_model(a)],
                       c->adc_msps);
     else
         cim_text_add(t, "no ADC\n");

@@ -49,6 +49,25 @@ cim_hw_summing cim_hw_arch_summing(const cim_hw_arch *a)
     return a->device.type == CIM_HW_DEVICE_SRAM ? CIM_HW_SUM_CHARGE : CIM_HW_SUM_CURRENT;
 }
 
+cim_hw_access cim_hw_arch_access(const cim_hw_arch *a)
+{
+    if (a->device.access != CIM_HW_ACCESS_AUTO)
+        return (cim_hw_access)a->device.access;
+    return a->device.type == CIM_HW_DEVICE_SRAM ? CIM_HW_ACCESS_LIBRARY : CIM_HW_ACCESS_TRANSISTOR;
+}
+
+int64_t cim_hw_arch_adc_model(const cim_hw_arch *a)
+{
+    if (a->adc.model != CIM_HW_ADC_AUTO)
+        return a->adc.model;
+    if (a->device.type == CIM_HW_DEVICE_SRAM)
+        return CIM_HW_ADC_MURMANN;
+    if (cim_hw_arch_access(a) == CIM_HW_ACCESS_LIBRARY)
+        return CIM_HW_ADC_ISAAC;
+    bool current = a->crossbar.adc_bits <= 4 && a->technology_nm >= 7 && a->technology_nm <= 130;
+    return current ? CIM_HW_ADC_NEUROSIM : CIM_HW_ADC_MURMANN;
+}
+
 /* What is stated of a resistive cell belongs together. */
 static bool resistive_consistent(const cim_hw_arch *a, char *reason, size_t size)
 {
@@ -83,9 +102,9 @@ static bool domain_consistent(const cim_hw_arch *a, char *reason, size_t size)
                       d == CIM_HW_SUM_DIGITAL ? "adder trees have no converters, adcs must be 0"
                                               : "an analog sum needs a converter");
     bool sram = a->device.type == CIM_HW_DEVICE_SRAM;
-    if (d == CIM_HW_SUM_CHARGE && !sram)
-        return refuse(reason, size, "crossbar.domain is charge, a %s cell gives a current",
-                      cim_hw_device_words[a->device.type]);
+    if ((d == CIM_HW_SUM_CHARGE || d == CIM_HW_SUM_STATIC) && !sram)
+        return refuse(reason, size, "crossbar.domain is %s, a %s cell gives a current",
+                      cim_hw_summing_words[d], cim_hw_device_words[a->device.type]);
     if (a->device.access == CIM_HW_ACCESS_TRANSISTOR && sram)
         return refuse(reason, size, "device.access is transistor, an sram cell has its own");
     if (a->crossbar.merge_cols == 1)

@@ -67,10 +67,18 @@ typedef enum cim_hw_summing {
     CIM_HW_SUM_AUTO, /* digital without converters, charge in SRAM, current elsewhere */
     CIM_HW_SUM_CHARGE,
     CIM_HW_SUM_CURRENT,
-    CIM_HW_SUM_DIGITAL
+    CIM_HW_SUM_DIGITAL,
+    CIM_HW_SUM_STATIC /* currents of SRAM cells that conduct for the whole access */
 } cim_hw_summing;
-/* What selects a cell: as the library's entry publishes it, or a transistor per cell (1T1R). */
-typedef enum cim_hw_access { CIM_HW_ACCESS_LIBRARY, CIM_HW_ACCESS_TRANSISTOR } cim_hw_access;
+/* What selects a cell: as the library's entry publishes it (a crosspoint), or a transistor per cell;
+ * auto is a transistor except in SRAM, whose cells have their own. */
+typedef enum cim_hw_access {
+    CIM_HW_ACCESS_LIBRARY,
+    CIM_HW_ACCESS_TRANSISTOR,
+    CIM_HW_ACCESS_AUTO
+} cim_hw_access;
+/* Index in cim_hw_adc_models of the word that leaves the choice to the array, and of its choices. */
+enum { CIM_HW_ADC_ISAAC = 0, CIM_HW_ADC_NEUROSIM = 3, CIM_HW_ADC_MURMANN = 5, CIM_HW_ADC_AUTO = 6 };
 typedef enum cim_hw_buffer {
     CIM_HW_BUFFER_SRAM,
     CIM_HW_BUFFER_EDRAM,
@@ -139,7 +147,7 @@ typedef struct cim_hw_device_spec {
 } cim_hw_device_spec;
 
 typedef struct cim_hw_adc {
-    int64_t model; /* index into cim_hw_adc_models[], the library's named models */
+    int64_t model; /* index into cim_hw_adc_models[]: one of the library's named models, or auto */
 } cim_hw_adc;
 
 typedef struct cim_hw_workload {
@@ -271,6 +279,14 @@ CIM_MUST_CHECK cim_status cim_hw_arch_set(cim_hw_arch *arch, const char *assignm
 /** How the crossbar sums, with CIM_HW_SUM_AUTO resolved. Cost: two comparisons. */
 cim_hw_summing cim_hw_arch_summing(const cim_hw_arch *arch);
 
+/** What selects a cell, with CIM_HW_ACCESS_AUTO resolved. */
+cim_hw_access cim_hw_arch_access(const cim_hw_arch *arch);
+
+/** The converter model as an index in cim_hw_adc_models, with "auto" resolved: isaac for crosspoints
+ *  of memory cells; for cells with a transistor neurosim up to 4 bits, where current-mode sensing
+ *  needs no capacitors (from 7 to 130 nm, the nodes of its fit); murmann else. */
+int64_t cim_hw_arch_adc_model(const cim_hw_arch *arch);
+
 /** What must hold between fields of a usable design point: parallel_rows <= rows, SRAM holds one
  *  bit per cell, a level the mode offers, a cost matrix of the right size, ...
  *  @param[out] reason  at least 128 bytes; the first violated rule in words
@@ -304,7 +320,7 @@ const char *cim_hw_arch_summary(const cim_hw_arch *arch, char *buf, size_t size)
 /** Words of choice fields, shared with other layers. The order of cim_hw_adc_models is the order
  *  the cost model's ADC table is indexed by. NULL-terminated. */
 extern const char *const cim_hw_adc_models[]; /* isaac, accelergy, zigzag, neurosim, silicon,
-                                                murmann */
+                                                murmann, auto */
 extern const char *const cim_hw_mode_words[];
 extern const char *const cim_hw_device_words[];
 extern const char *const cim_hw_level_words[];

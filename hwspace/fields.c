@@ -7,7 +7,7 @@
 #include <string.h>
 
 const char *const cim_hw_adc_models[] = {"isaac",   "accelergy", "zigzag", "neurosim",
-                                         "silicon", "murmann",   NULL};
+                                         "silicon", "murmann",   "auto",   NULL};
 const char *const cim_hw_mode_words[] = {"core", "crossbar", "wordline", NULL};
 const char *const cim_hw_noc_words[] = {"ideal", "bus", "mesh", "torus", "tree", NULL};
 const char *const cim_hw_device_words[] = {"sram",     "reram",     "pcm", "fefet",
@@ -15,8 +15,8 @@ const char *const cim_hw_device_words[] = {"sram",     "reram",     "pcm", "fefe
 const char *const cim_hw_level_words[] = {"none", "cg", "mvm", "vvm", NULL};
 const char *const cim_hw_objective_words[] = {"latency", "throughput", "energy", "edp", NULL};
 const char *const cim_hw_tier_words[] = {"chip", "core", "crossbar", NULL};
-const char *const cim_hw_summing_words[] = {"auto", "charge", "current", "digital", NULL};
-const char *const cim_hw_access_words[] = {"library", "transistor", NULL};
+const char *const cim_hw_summing_words[] = {"auto", "charge", "current", "digital", "static", NULL};
+const char *const cim_hw_access_words[] = {"library", "transistor", "auto", NULL};
 const char *const cim_hw_buffer_words[] = {"sram", "edram", NULL};
 const char *const cim_hw_memory_words[] = {"dram", "gddr5", "hbm2", NULL};
 static const char *const duplication_words[] = {"exact", "divisor", "none", NULL};
@@ -32,6 +32,8 @@ _Static_assert(sizeof cim_hw_device_words / sizeof *cim_hw_device_words == CIM_H
                "a device without a word");
 _Static_assert(sizeof cim_hw_tier_words / sizeof *cim_hw_tier_words == CIM_HW_N_TIERS + 1,
                "a tier without a word");
+_Static_assert(sizeof cim_hw_adc_models / sizeof *cim_hw_adc_models == CIM_HW_ADC_AUTO + 2,
+               "a converter model without a word");
 _Static_assert(sizeof cim_hw_buffer_words / sizeof *cim_hw_buffer_words == CIM_HW_N_BUFFERS + 1,
                "a buffer without a word");
 _Static_assert(sizeof cim_hw_memory_words / sizeof *cim_hw_memory_words == CIM_HW_N_MEMORIES + 1,
@@ -129,7 +131,8 @@ const cim_hw_field cim_hw_fields[] = {
           "conversions of one converter; null: keeps up with read_ns"),
 
     WORDS("crossbar.domain", crossbar.domain, cim_hw_summing_words, CIM_HW_SUM_AUTO,
-          "how the array sums; auto: digital without converters, charge in SRAM, else current"),
+          "how the array sums; auto: digital without converters, charge in SRAM, else current; "
+          "static: SRAM cells that conduct for the whole access"),
     {.path = "crossbar.read_rows",
      .type = CIM_HW_INT,
      .offset = AT(crossbar.read_rows),
@@ -145,8 +148,10 @@ const cim_hw_field cim_hw_fields[] = {
 
     WORDS("device.type", device.type, cim_hw_device_words, REQUIRED, "memory cell"),
     INTEGER("device.bits_per_cell", device.bits_per_cell, 1, 8, 1, "bit", "bits in one cell"),
-    WORDS("device.access", device.access, cim_hw_access_words, CIM_HW_ACCESS_LIBRARY,
-          "what selects a cell: as the library publishes it, or a transistor per cell (1T1R)"),
+    WORDS(
+        "device.access", device.access, cim_hw_access_words, CIM_HW_ACCESS_AUTO,
+        "what selects a cell: as the library publishes it (crosspoints), or a transistor per cell "
+        "(1T1R); auto: a transistor, as in all published silicon"),
     MAYBE("device.cell_f2", device.cell_f2, 1, 1e5, NAN, "F2",
           "area of one bare cell where a publication gives it; null: the library's"),
     MAYBE("device.on_ohm", device.on_ohm, 1, 1e12, NAN, "ohm",
@@ -158,8 +163,9 @@ const cim_hw_field cim_hw_fields[] = {
     MAYBE("device.read_pulse_ns", device.read_pulse_ns, 1e-3, 1e6, NAN, "ns",
           "how long it is there, given with read_v"),
 
-    WORDS("adc.model", adc.model, cim_hw_adc_models, 0,
-          "which of the library's converter models prices the ADC"),
+    WORDS("adc.model", adc.model, cim_hw_adc_models, CIM_HW_ADC_AUTO,
+          "which of the library's converter models prices the ADC; auto: murmann; neurosim up to 4 "
+          "bits under cells with a transistor; isaac for crosspoints"),
 
     INTEGER("workload.weight_bits", workload.weight_bits, 1, 16, 8, "bit", "weight precision"),
     INTEGER("workload.activation_bits", workload.activation_bits, 1, 16, 8, "bit",
