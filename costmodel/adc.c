@@ -121,10 +121,10 @@ static void evaluate(const cim_cost_library *lib, const cost_adc_model *m, const
         break;
     case COST_ADC_NEUROSIM:
         out->pj = neurosim_power(m, bits, arch->technology_nm) * (bits + 1) * m->bit_ns;
-        out->um2 =
-            lent_um2(&lib->adc[m->area_index], bits) * chip->area / lib->adc[m->area_index].at.area;
+        out->um2 = lent_um2(&lib->adc[m->area_index], bits) * chip->nm /
+                   lib->adc[m->area_index].at.nm; /* not its square: it is analog */
         break;
-    case COST_ADC_MURMANN: /* analog area follows the node, not its square */
+    case COST_ADC_MURMANN:
         out->pj =
             murmann_capacitance(m, bits) * 1e-3 * chip->v * chip->v * fmax(1, chip->nm / m->at.nm);
         out->um2 = m->area_8b * lent_um2(&lib->adc[m->area_index], bits) /

@@ -165,6 +165,14 @@ double cim_cost_mvm_ns(const cim_hw_arch *arch, const cim_cost_chip *chip);
 /** Peak operations per second / 1e12, 2 per multiply-accumulate at the workload's precisions. */
 double cim_cost_peak_tops(const cim_hw_arch *arch, const cim_cost_chip *chip);
 
+/** What a pricing remarks (chip->notes) in words, as a JSON array of strings under `key`; empty when
+ *  there is nothing to say. Needs: chip priced from arch. */
+void cim_cost_notes_write(const cim_hw_arch *arch, const cim_cost_chip *chip, cim_jw *w,
+                          const char *key);
+/** The same a line each, after `before` ("note: "). */
+void cim_cost_notes_text(const cim_hw_arch *arch, const cim_cost_chip *chip, const char *before,
+                         cim_text *out);
+
 /** `arch show`: tiers, capacity, peak throughput, areas and powers. Keys as in the interface. */
 void cim_cost_arch_report_write(const cim_hw_arch *arch, const cim_cost_chip *chip, cim_jw *w);
 /** The same for people. */

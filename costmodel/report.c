@@ -146,6 +146,28 @@ static bool note_text(const cim_hw_arch *a, const cim_cost_chip *c, unsigned bit
     }
 }
 
+void cim_cost_notes_write(const cim_hw_arch *arch, const cim_cost_chip *chip, cim_jw *w,
+                          const char *key)
+{
+    cim_jw_array(w, key);
+    for (unsigned bit = 1; bit <= CIM_COST_NOTE_LAST; bit <<= 1) {
+        char text[256];
+        if (note_text(arch, chip, bit, text, sizeof text))
+            cim_jw_string(w, NULL, text);
+    }
+    cim_jw_array_end(w);
+}
+
+void cim_cost_notes_text(const cim_hw_arch *arch, const cim_cost_chip *chip, const char *before,
+                         cim_text *out)
+{
+    for (unsigned bit = 1; bit <= CIM_COST_NOTE_LAST; bit <<= 1) {
+        char text[256];
+        if (note_text(arch, chip, bit, text, sizeof text))
+            cim_text_addf(out, "%s%s\n", before, text);
+    }
+}
+
 static void write_crossbar(const cim_hw_arch *a, const cim_cost_chip *c, cim_jw *w)
 {
     double pj[CIM_COST_N_KINDS];
@@ -223,13 +245,7 @@ static void write_remarks(const cim_hw_arch *a, const cim_cost_chip *c, cim_jw *
     for (size_t i = 0; i < n; i++)
         cim_jw_string(w, NULL, free_paths[i]);
     cim_jw_array_end(w);
-    cim_jw_array(w, "warnings");
-    for (unsigned bit = 1; bit <= CIM_COST_NOTE_LAST; bit <<= 1) {
-        char text[256];
-        if (note_text(a, c, bit, text, sizeof text))
-            cim_jw_string(w, NULL, text);
-    }
-    cim_jw_array_end(w);
+    cim_cost_notes_write(a, c, w, "warnings");
 }
 
 void cim_cost_arch_report_write(const cim_hw_arch *arch, const cim_cost_chip *chip, cim_jw *w)
@@ -332,9 +348,5 @@ void cim_cost_arch_report_text(const cim_hw_arch *arch, const cim_cost_chip *chi
 {
     text_tiers(arch, chip, out);
     text_totals(arch, chip, out);
-    for (unsigned bit = 1; bit <= CIM_COST_NOTE_LAST; bit <<= 1) {
-        char text[256];
-        if (note_text(arch, chip, bit, text, sizeof text))
-            cim_text_addf(out, "  note: %s\n", text);
-    }
+    cim_cost_notes_text(arch, chip, "  note: ", out);
 }

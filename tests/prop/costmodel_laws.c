@@ -75,7 +75,7 @@ static cim_hw_arch random_arch(cim_rng *r)
     cim_hw_arch a;
     memset(&a, 0, sizeof a);
     snprintf(a.name, sizeof a.name, "random");
-    a.technology_nm = 7 * pow(130.0 / 7, cim_rng_uniform(r));
+    a.technology_nm = 3 * pow(60, cim_rng_uniform(r));
     a.supply_v = .5 + .8 * cim_rng_uniform(r);
     a.clock_mhz = 10 * pow(200, cim_rng_uniform(r));
     a.chip.cores = pick(r, 1, 1024);
@@ -103,7 +103,7 @@ static cim_hw_arch random_arch(cim_rng *r)
     a.crossbar.adc_msps = NAN;
     a.device.type = pick(r, 0, CIM_HW_N_DEVICES - 1);
     a.device.bits_per_cell = a.device.type == CIM_HW_DEVICE_SRAM ? 1 : pick(r, 1, 4);
-    a.adc.model = pick(r, 0, 5);
+    a.adc.model = pick(r, 0, CIM_HW_ADC_AUTO);
     a.workload.weight_bits = pick(r, 1, 16);
     a.workload.activation_bits = pick(r, 1, 16);
     a.workload.batch = 1;
@@ -113,10 +113,10 @@ static cim_hw_arch random_arch(cim_rng *r)
     a.crossbar.merge_cols = 1;
     bool sram = a.device.type == CIM_HW_DEVICE_SRAM;
     if (sram && a.crossbar.adcs > 0 && pick(r, 0, 1)) {
-        a.crossbar.domain = CIM_HW_SUM_CURRENT;
+        a.crossbar.domain = pick(r, 0, 1) ? CIM_HW_SUM_CURRENT : CIM_HW_SUM_STATIC;
         a.crossbar.merge_cols = pick(r, 1, a.workload.weight_bits < 4 ? a.workload.weight_bits : 4);
     }
-    a.device.access = sram ? CIM_HW_ACCESS_LIBRARY : pick(r, 0, 1);
+    a.device.access = sram ? CIM_HW_ACCESS_LIBRARY : pick(r, 0, CIM_HW_ACCESS_AUTO);
     a.device.cell_f2 = pick(r, 0, 3) ? NAN : 1 + 999 * cim_rng_uniform(r);
     bool stated = !sram && pick(r, 0, 1);
     a.device.on_ohm = stated ? 1e3 * pow(1e3, cim_rng_uniform(r)) : NAN;
@@ -272,7 +272,7 @@ static void law_finer(const cim_hw_arch *a, const cim_cost_chip *c, cim_rng *r)
     cim_cost_chip base;
     if (!price(&b, &base) || base.step_ns > b.crossbar.read_ns * (1 + 1e-12))
         return;
-    b.technology_nm = 7 * pow(a->technology_nm / 7, cim_rng_uniform(r));
+    b.technology_nm = 3 * pow(a->technology_nm / 3, cim_rng_uniform(r));
     if (!price(&b, &d) || d.step_ns > base.step_ns * (1 + 1e-12))
         return;
     not_less(base.area_mm2, d.area_mm2, "finer node, more area");

@@ -125,7 +125,9 @@ static void test_murmann_adc(void **state)
 {
     (void)state;
     near(adc(MURMANN, 28, .9, 8, 1).pj, .865536 * .81, 1e-6);
-    near(adc(MURMANN, 7, .8, 4, 1).pj, .400256 * .64, 1e-6);
+    near(adc(MURMANN, 7, .8, 5, 1).pj, .501024 * .64, 1e-6);
+    near(adc(MURMANN, 7, .8, 4, 1).pj, 15 * .02 * .64, 1e-6); /* comparators of a flash converter */
+    near(adc(MURMANN, 28, 1, 1, 1).pj, .02, 1e-6);
     near(adc(MURMANN, 65, .85, 8, 1).pj, 1.79, .2); /* Jia 2020 */
     near(adc(MURMANN, 65, 1.2, 8, 1).pj, 3.56, .2); /* the same at 1.2 V */
     near(adc(MURMANN, 65, .85, 8, 1).um2 * 256, 497000, 1e-4);
@@ -186,7 +188,7 @@ static void test_scaling_corrigendum(void **state)
 static void test_scaling_low_supply(void **state)
 {
     (void)state;
-    for (double nm = 7; nm <= 130; nm *= 1.1) {
+    for (double nm = 3; nm <= 180; nm *= 1.1) {
         double last = 0;
         for (double v = .3; v < 1.5; v += .01) {
             cost_scale at;
@@ -308,20 +310,39 @@ static void test_digital_macro(void **state)
     a.supply_v = .9;
     a.crossbar.adcs = 0;
     price(&a, &c);
-    near(c.unit_pj[CIM_EV_CELL_READ], (.567 * .375 + 1.125 * 3.402 * .5) * 1.22e-3, 1e-6);
-    near(c.read_ns, .0478 * (1 + 3 * 12 + 2 * (1 + 12)), 1e-9); /* twelve levels, one-bit weights */
+    near(c.unit_pj[CIM_EV_CELL_READ], (.567 * .25 + 1.125 * 3.402 * .442) * 1.22e-3, 1e-6);
+    /* twelve levels, one-bit weights, a register */
+    near(c.read_ns, .0478 * (1 + 3 * 12 + 2 * (1 + 12) + 3), 1e-9);
+    near(c.own_unit_pj[CIM_HW_TIER_CROSSBAR][CIM_EV_SHIFT_ADD], 13 * 1.701 * 1.22e-3, 1e-6);
+    near(c.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_SHIFT_ADD], 256 * 13 * 3.684, 1e-6);
     near(c.unit_pj[CIM_EV_DAC], 256 * (.2835 + .567) * .5e-3, 1e-6);
     double all = c.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR];
     near(all, 2304 * 256 * (146 * .028 * .028 * 3.03 + .614 + 1.125 * 3.275), 1e-6);
     cim_cost_chip quarter;
     a.crossbar.parallel_rows = 2304 / 4; /* four rows share a gate and an adder */
     price(&a, &quarter);
+    /* and their sums accumulate: 1 + 10 bits of the sum and the input's one */
+    near(quarter.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_SHIFT_ADD], 256 * 12 * (3.684 + 3.275),
+         1e-6);
+    near(quarter.read_ns, .0478 * (1 + 3 * 10 + 2 * (1 + 10) + 3 + 3 + 2), 1e-9);
     near(all - quarter.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR],
          .75 * 2304 * 256 * (.614 + 1.125 * 3.275), 1e-6);
     a.crossbar.parallel_rows = 2304;
     a.workload.input_density = 0; /* nothing switches */
     price(&a, &quarter);
     assert_true(quarter.unit_pj[CIM_EV_CELL_READ] <= 0 && quarter.unit_pj[CIM_EV_DAC] <= 0);
+    a.workload.input_density = 1; /* nor where the inputs stay on: weights stand still */
+    price(&a, &quarter);
+    assert_true(quarter.unit_pj[CIM_EV_CELL_READ] <= 0 && quarter.unit_pj[CIM_EV_DAC] <= 0);
+    a.workload.input_density = .5;
+    a.technology_nm = 7; /* gates as published cells have them, wires as long as the area's root */
+    price(&a, &quarter);
+    cost_scale from, to;
+    cost_scaling_at(lib, 28, .9, &from);
+    cost_scaling_at(lib, 7, .9, &to);
+    near(quarter.unit_pj[CIM_EV_CELL_READ] / c.unit_pj[CIM_EV_CELL_READ],
+         .5 * .83 + .5 * sqrt(to.area / from.area), 1e-6);
+    a.technology_nm = 28;
     a.workload.input_density = .5;
     assert_true(c.adc_ns <= 0 && c.unit_pj[CIM_EV_ADC] <= 0 && c.max_rate[CIM_EV_ADC] <= 0);
     assert_true(c.area_um2[CIM_COST_ADC] <= 0 && c.area_um2[CIM_COST_DAC] <= 0);
@@ -361,6 +382,56 @@ static void test_array_choices(void **state)
     a.crossbar.read_rows = 576;
     price(&a, &d);
     near(d.read_ns, 40, 1e-9);
+    a.device.cell_f2 = NAN;
+    a.crossbar.rows = 128;
+    a.crossbar.parallel_rows = 16;
+    a.crossbar.dac_bits = 1;
+    price(&a, &d); /* bitlines of 128 cells, 16 of them read */
+    near(d.unit_pj[CIM_EV_CELL_READ], .2835e-3 * 128 / 16, 1e-6);
+    a.crossbar.rows = 1024;
+    price(&a, &d); /* divided at 256 */
+    near(d.unit_pj[CIM_EV_CELL_READ], .2835e-3 * 256 / 16, 1e-6);
+    a.crossbar.domain = CIM_HW_SUM_STATIC;
+    a.technology_nm = 65;
+    a.supply_v = 1;
+    a.workload.input_density = .1;
+    price(&a, &d); /* conducts whatever the input */
+    near(d.unit_pj[CIM_EV_CELL_READ], 13.1e-3, 1e-6);
+}
+
+/* A file that names no converter, domain or access is taken for published silicon. */
+static void test_auto(void **state)
+{
+    (void)state;
+    cim_hw_arch a = sram_chip();
+    cim_cost_chip c, d;
+    a.adc.model = CIM_HW_ADC_AUTO;
+    a.device.access = CIM_HW_ACCESS_AUTO;
+    price(&a, &c);
+    a.adc.model = MURMANN;
+    a.device.access = CIM_HW_ACCESS_LIBRARY;
+    price(&a, &d);
+    assert_memory_equal(&c, &d, sizeof c);
+    a.device.type = CIM_HW_DEVICE_RERAM;
+    a.crossbar.adcs = 8;
+    a.adc.model = CIM_HW_ADC_AUTO;
+    assert_int_equal(cim_hw_arch_adc_model(&a), ISAAC);
+    a.device.access = CIM_HW_ACCESS_AUTO;
+    assert_int_equal(cim_hw_arch_adc_model(&a), MURMANN);
+    a.crossbar.adc_bits = 4;
+    assert_int_equal(cim_hw_arch_adc_model(&a), NEUROSIM);
+    a.technology_nm = 180;
+    assert_int_equal(cim_hw_arch_adc_model(&a), MURMANN);
+    a.crossbar.read_ns = NAN; /* nothing stated: the array's own access, an ordinary converter */
+    a.crossbar.adc_msps = NAN;
+    a.crossbar.rows = a.crossbar.parallel_rows = 128;
+    a.technology_nm = 28;
+    a.supply_v = .9;
+    a.crossbar.adc_bits = 8;
+    a.crossbar.adcs = 256 / 8;
+    price(&a, &c);
+    near(c.read_ns, 10, 1e-9);
+    near(c.adc_ns, 8 * 9, 1e-6);
 }
 
 /* Cells with a transistor each: larger, driven at their gates. Conductance follows the data. */
@@ -379,8 +450,15 @@ static void test_access_transistor(void **state)
     a.device.access = CIM_HW_ACCESS_TRANSISTOR;
     price(&a, &d);
     near(d.own_area_um2[CIM_HW_TIER_CROSSBAR][CIM_COST_CROSSBAR],
-         2304 * 256 * 53 * .032 * .032 * 3.03, 1e-6);
+         2304 * 256 * 53 * .032 * .032 * 3.03 + 20 * (2304 + 2 * 256), 1e-6);
     assert_true(d.area_um2[CIM_COST_DAC] <= 0);
+    a.crossbar.read_ns = 100; /* 0.4 V over 20 or 925 kohm for 10 ns, drawn from a supply of 1 V */
+    price(&a, &d);
+    near(d.unit_pj[CIM_EV_CELL_READ], .5 * .4 * (1 / 20e3 + 1 / 925e3) / 2 * 10 * 1e3, 1e-9);
+    a.crossbar.read_ns = 2; /* no longer than the access */
+    price(&a, &d);
+    near(d.unit_pj[CIM_EV_CELL_READ], .5 * .4 * (1 / 20e3 + 1 / 925e3) / 2 * 2 * 1e3, 1e-9);
+    a.device.access = CIM_HW_ACCESS_LIBRARY;
     a.workload.weight_density = 0; /* every cell off: 20 kohm against the mean of 1333 and 20000 */
     price(&a, &d);
     near(d.unit_pj[CIM_EV_CELL_READ] / c.unit_pj[CIM_EV_CELL_READ],
@@ -393,6 +471,9 @@ static void test_access_transistor(void **state)
     price(&a, &d); /* half the inputs: 0.5 x 0.04 V^2 x 50.5 uS x 10 ns */
     near(d.unit_pj[CIM_EV_CELL_READ], .5 * .04 * 50.5e-6 * 10 * 1e3, 1e-9);
     near(d.resistance_on_ohm, 10e3, 1e-12);
+    a.device.access = CIM_HW_ACCESS_TRANSISTOR;
+    price(&a, &d);
+    near(d.unit_pj[CIM_EV_CELL_READ], .5 * .04 * 50.5e-6 * 10 * 1e3, 1e-9);
 }
 
 static void test_adc_pitch(void **state)
@@ -458,9 +539,13 @@ static void test_node_range(void **state)
     cim_hw_arch a = sram_chip();
     cim_cost_chip c;
     char reason[256] = "";
-    a.technology_nm = 5;
+    a.technology_nm = 200;
     assert_false(cim_cost_chip_price(lib, &a, &c, reason, sizeof reason));
-    assert_non_null(strstr(reason, "7 to 130 nm (Stillmaker and Baas 2017)"));
+    assert_non_null(strstr(reason, "3 to 180 nm (Stillmaker and Baas 2017)"));
+    a.technology_nm = 4;
+    price(&a, &c);
+    a.technology_nm = 180;
+    price(&a, &c);
     a.technology_nm = 65;
     a.supply_v = .4;
     price(&a, &c);
@@ -505,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_array_choices),
         cmocka_unit_test(test_access_transistor),
         cmocka_unit_test(test_adc_pitch),
+        cmocka_unit_test(test_auto),
         cmocka_unit_test(test_converter_time),
         cmocka_unit_test(test_rates_are_units_times_clock),
         cmocka_unit_test(test_node_range),

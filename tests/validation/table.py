@@ -22,7 +22,7 @@ ROOT = os.environ.get("CIM_SOURCE", os.path.join(HERE, "..", ".."))
 CIMDSE = os.environ.get("CIMDSE", os.path.join(ROOT, "build", "cimdse"))
 TABLE = os.path.join(ROOT, "costmodel", "VALIDATION")
 BOUNDS = {"isaac": 1.0, "puma_node": 5.0}  # largest error of any row but partial ones, in per cent
-MEAN_BOUND = {"energy": 17.0, "area": 17.0}  # full inputs, mean over chips, in per cent
+MEAN_BOUND = {"energy": 14.0, "area": 17.0}  # full inputs, mean over chips, in per cent
 FACTOR = 2.0  # rows off by more need a reason
 DESIGNS = ("isaac", "puma_node", "newton")  # published on paper, not measured
 # What a description with the basic fields alone leaves to the library.
