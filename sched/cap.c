@@ -124,7 +124,7 @@ static bool one_by_one(cim_cc_context *cx, best *b, cim_status *status)
         if (keeps(plan))
             break;
         for (uint32_t k = 0; k < plan->graph->n_ops; k++)
-            plan->ops[k].cap_pj = fmax(plan->ops[k].cap_pj, plan->ops[k].energy_pj);
+            plan->ops[k].cap_pj = fmax(plan->ops[k].cap_pj, plan->ops[k].drawn_pj);
     }
     return true;
 }

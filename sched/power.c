@@ -520,6 +520,8 @@ cim_status cim_cc_pass_power(cim_cc_context *cx)
     d.list = cim_arena_take(cx->ar, d.cap, sizeof *d.list);
     if (!d.list || !find_hosts(cx, &d) || !collect(cx, &d))
         return CIM_E_NOMEM;
+    for (uint32_t i = 0; i < plan->graph->n_ops; i++)
+        plan->ops[i].drawn_pj = d.pj[i] + (moves_offchip(plan, i) ? plan->ops[i].offchip_pj : 0.0);
     size_t n;
     double span;
     edge *edges = list_edges(cx->ar, plan, &d, &n, &span);
