@@ -222,6 +222,7 @@ typedef struct cim_cc_op_plan {
     double expect_pj; /* the same before anything is placed or another variant picked */
     double cap_pj;    /* what a power cap takes it for: the largest of these seen */
     uint32_t segment;
+    double drawn_pj; /* drawn in its time: its own, and of operators that take none */
     double crossbar_pj,
         offchip_pj;      /* the parts of energy_pj that are drawn while crossbars convert and
                                        while the off-chip link moves inputs, outputs, waiting results */
