@@ -21,7 +21,12 @@
     }
 
 const cim_cc_mop_def cim_cc_mop_defs[CIM_CC_N_MOPS] = {
-    {"wait", 3, {TENSOR("on"), EXPR("rows"), {"cols", CIM_CC_SLOT_EXPR, true}}},
+    {"wait",
+     4,
+     {TENSOR("on"),
+      EXPR("rows"),
+      {"part", CIM_CC_SLOT_EXPR, true},
+      {"parts", CIM_CC_SLOT_EXPR, true}}},
     {"cim.write_core", 4, {EXPR("core"), OP, EXPR("tile"), EXPR("tiles")}},
     {"cim.write_xb", 3, {EXPR("xb"), OP, EXPR("tile")}},
     {"cim.write_row", 4, {EXPR("xb"), OP, EXPR("tile"), EXPR("row")}},
@@ -99,7 +104,8 @@ void cim_cc_flow_chip_of(const cim_hw_arch *a, cim_cc_flow_chip *c)
         .l1 = buffer_elements(a, a->core.buffer_kib),
         .level = a->schedule.level,
         .batch = a->workload.batch,
-        .stagger = a->schedule.stagger && a->schedule.level >= CIM_HW_LEVEL_MVM,
+        .stagger =
+            a->schedule.stagger && a->schedule.pipeline && a->schedule.level >= CIM_HW_LEVEL_MVM,
     };
 }
 
@@ -187,6 +193,13 @@ cim_cc_expr cim_cc_ex(cim_cc_builder *b, cim_cc_expr_op op, cim_cc_expr x, cim_c
     if (((sum || op == CIM_CC_EX_SUB) && is_const(b, y, 0)) ||
         ((product || op == CIM_CC_EX_DIV) && is_const(b, y, 1)))
         return x;
+    if (sum && ny->op == CIM_CC_EX_CONST && nx->op == CIM_CC_EX_ADD) { /* (a + 1) + 2 */
+        const cim_cc_expr_node *inner = &b->p->exprs[nx->b];
+        int64_t v = inner->op == CIM_CC_EX_CONST ? apply((int32_t)op, inner->value, ny->value) : -1;
+        cim_cc_expr a = nx->a;
+        if (v >= 0)
+            return cim_cc_ex(b, op, a, cim_cc_ex_const(b, v));
+    }
     if (product && (is_const(b, x, 0) || is_const(b, y, 0)))
         return cim_cc_ex_const(b, 0);
     return expr_add(b, (cim_cc_expr_node){.op = (int32_t)op, .a = x, .b = y});

@@ -101,7 +101,12 @@ const char *cim_cc_flow_type_name(uint32_t type, char *buf, size_t size);
 uint32_t cim_cc_flow_type_find(const char *name);
 
 /** Places of the arguments of each statement, as in cim_cc_mop_defs. */
-enum { CIM_CC_WAIT_TENSOR, CIM_CC_WAIT_ROWS, CIM_CC_WAIT_COLS };
+enum {
+    CIM_CC_WAIT_TENSOR,
+    CIM_CC_WAIT_ROWS,
+    CIM_CC_WAIT_PART, /* staggered: of the last of these rows only the first part / parts; 0: all */
+    CIM_CC_WAIT_PARTS
+};
 enum {
     CIM_CC_WRITE_CORE_CORE,
     CIM_CC_WRITE_CORE_OP,
@@ -272,6 +277,7 @@ typedef struct cim_cc_flow_op {
 
 typedef struct cim_cc_flow_segment {
     double spill_bits; /* out and back before it */
+    bool ahead;        /* its crossbars may be written while the segment before it runs */
     bool pipelined;   /* operators are concurrent threads that wait for each other; else in order */
     uint32_t program; /* a SEQUENCE: writes */
     uint32_t first, n; /* operator blocks */

@@ -75,6 +75,24 @@ static ex rows_needed(emitter *e, const cim_cc_op *to, const cim_cc_op *from,
     return mul(e, last, from->images > 1 ? from->rows : 1);
 }
 
+/* Staggered, a product waits for its own part of the last row it needs: the fraction of the columns,
+ * taken to depend on each other as the rows do. */
+static void part_needed(emitter *e, const cim_cc_op *op, const cim_cc_edge *edge, const ex *p,
+                        cim_cc_arg *args)
+{
+    int64_t width = p ? op->mvms / all_rows(op) : 1;
+    int64_t parts = (width * edge->num + edge->den - 1) / edge->den;
+    args[CIM_CC_WAIT_PART].expr = args[CIM_CC_WAIT_PARTS].expr = num(e, 0);
+    if (!p || !e->p->chip.stagger || edge->full || op->images > 1 || parts < 2 ||
+        op->mvms % all_rows(op) != 0)
+        return;
+    ex column = plus(e, rem(e, *p, width), 1);
+    ex f = quo(e, plus(e, mul(e, column, edge->num), edge->den - 1), edge->den);
+    args[CIM_CC_WAIT_PART].expr =
+        low(e, num(e, parts), high(e, num(e, 1), plus(e, f, edge->offset)));
+    args[CIM_CC_WAIT_PARTS].expr = num(e, parts);
+}
+
 /* Waits for everything that row r of an operator needs. @param p  of a product, or NULL */
 static void emit_waits(emitter *e, cim_cc_op_id id, ex r, const ex *p)
 {
@@ -85,15 +103,15 @@ static void emit_waits(emitter *e, cim_cc_op_id id, ex r, const ex *p)
         if (edge->producer == CIM_CC_INVALID)
             continue; /* the network's inputs are there */
         const cim_cc_op *from = &g->ops[edge->producer];
-        ex rows = rows_needed(e, op, from, edge, r);
-        if (p && !strcmp(op->type, "ConvTranspose")) { /* a product is an input position */
-            ex own = plus(e, quo(e, mul(e, *p, all_rows(from)), op->mvms), 1);
-            rows = high(e, rows, own);
-        }
-        cim_cc_arg args[3];
+        bool transposed = p && !strcmp(op->type, "ConvTranspose");
+        cim_cc_arg args[4];
         args[CIM_CC_WAIT_TENSOR].id = edge->producer;
-        args[CIM_CC_WAIT_ROWS].expr = rows;
-        args[CIM_CC_WAIT_COLS].expr = num(e, 0);
+        args[CIM_CC_WAIT_ROWS].expr = rows_needed(e, op, from, edge, r);
+        part_needed(e, op, edge, transposed ? NULL : p, args);
+        if (transposed) { /* a product is an input position */
+            ex own = plus(e, quo(e, mul(e, *p, all_rows(from)), op->mvms), 1);
+            args[CIM_CC_WAIT_ROWS].expr = high(e, args[CIM_CC_WAIT_ROWS].expr, own);
+        }
         cim_cc_statement(&e->b, CIM_CC_MOP_WAIT, 0, args);
     }
 }
@@ -456,6 +474,7 @@ static void emit_segment(emitter *e, const cim_cc_segment *s)
     const cim_cc_plan *plan = e->plan;
     cim_cc_program *p = e->p;
     cim_cc_flow_segment seg = {.spill_bits = plan->spill_bits[s->first_node],
+                               .ahead = plan->overlapped && s != plan->segments,
                                .pipelined = cim_cc_pipelined(plan),
                                .first = p->n_blocks};
     const cim_cc_node *next = plan->nodes + s->first_node;
@@ -507,6 +526,7 @@ static bool emit_all(emitter *e)
             return false;
         memcpy(p->placement, plan->core_order, (size_t)p->chip.cores * sizeof *p->placement);
     }
+    p->chip.stagger = cim_cc_staggered(plan);
     e->share = cim_cc_flow_share(&p->chip);
     if (!cim_cc_flow_place_tensors(e))
         return false;

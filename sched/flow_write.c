@@ -240,8 +240,9 @@ static void write_segment(writer *w, const cim_cc_graph *g, uint32_t index)
 {
     char number[32];
     const cim_cc_flow_segment *s = &w->p->segments[index];
-    cim_text_addf(w->out, "segment %u spill=%s {\n  program {\n", index,
-                  cim_double_text(s->spill_bits, number, sizeof number));
+    cim_text_addf(w->out, "segment %u spill=%s ahead=%s {\n  program {\n", index,
+                  cim_double_text(s->spill_bits, number, sizeof number),
+                  s->ahead ? "true" : "false");
     w->indent = 2;
     write_items(w, w->p->items[s->program].child);
     cim_text_addf(w->out, "  }\n  run %s {\n", s->pipelined ? "pipelined" : "serial");
