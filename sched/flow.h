@@ -350,6 +350,13 @@ CIM_MUST_CHECK cim_status cim_cc_flow_emit(const cim_cc_plan *plan, cim_cc_progr
 /** Write a program as text. @param graph  the network's */
 void cim_cc_flow_write(const cim_cc_program *p, const cim_cc_graph *graph, cim_text *out);
 
+/** Read a program from text.
+ *  @param name   of the file, for messages  @param graph  the network it is for; borrowed
+ *  @param[out] out  owned by the caller
+ *  @return CIM_E_INPUT: where = "NAME:LINE", what was found and what is allowed; CIM_E_NOMEM */
+CIM_MUST_CHECK cim_status cim_cc_flow_parse(const char *text, size_t size, const char *name,
+                                            const cim_cc_graph *graph, cim_cc_program **out,
+                                            cim_err *err);
 /** A name in quotes, escaped. */
 void cim_cc_flow_write_name(const char *name, cim_text *out);
 extern const char *const cim_cc_flow_binding_words[];
