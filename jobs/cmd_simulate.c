@@ -3,6 +3,7 @@
 
 #include "hwspace/base/memory.h"
 #include "hwspace/base/npy.h"
+#include "sched/flow.h"
 #include "sched/plan.h"
 #include "sched/sim.h"
 
@@ -18,7 +19,7 @@ static const cim_job_option simulate_options[] = {
     {"--output", "[NAME=]Y.npy", true, "write a network output as float32"},
     {"--reference", NULL, false, "plain integer arithmetic, no crossbars"},
     {"--json", "FILE", false, "write what was measured as JSON (- for stdout)"},
-    {"--flow", "FILE", false, "a meta-operator flow to run (not in this version)"},
+    {"--flow", "FILE", false, "run this meta-operator flow (of compile --emit)"},
     {0}};
 
 enum { MAX_ARRAYS = 32 };
@@ -32,6 +33,7 @@ typedef struct session {
     char *bindings[MAX_ARRAYS]; /* "NAME=1x3x8x8" for the import */
     size_t n_arrays;
     cim_cc_model *model;
+    cim_cc_program *flow; /* NULL: none given */
     cim_cc_sim sim;
 } session;
 
@@ -118,6 +120,22 @@ static cim_status load_model(session *s, cim_err *err)
     return cim_cc_model_load(s->args->positional[0], &options, &s->model, err);
 }
 
+/* --flow: read and check it. */
+static cim_status load_flow(session *s, cim_err *err)
+{
+    const char *path = cim_job_args_value(s->args, "--flow");
+    char *text;
+    size_t size;
+    if (!path)
+        return CIM_OK;
+    CIM_TRY(cim_file_read(path, CIM_CC_FLOW_MAX_FILE, &text, &size, err));
+    const cim_cc_graph *graph = cim_cc_model_graph(s->model);
+    cim_status st = cim_cc_flow_parse(text, size, path, graph, &s->flow, err);
+    cim_free(text);
+    CIM_TRY(st);
+    return cim_cc_flow_check(s->flow, path, graph, &s->arch, err);
+}
+
 static cim_status run(session *s, cim_err *err)
 {
     cim_cc_sim_input inputs[MAX_ARRAYS];
@@ -126,8 +144,8 @@ static cim_status run(session *s, cim_err *err)
                                        .rank = s->arrays[i].rank,
                                        .dims = s->arrays[i].dims,
                                        .values = s->arrays[i].values};
-    return cim_cc_simulate(s->model, &s->arch, inputs, s->n_arrays,
-                           cim_job_args_has(s->args, "--reference"), &s->sim, err);
+    return cim_cc_simulate_flow(s->model, &s->arch, s->flow, inputs, s->n_arrays,
+                                cim_job_args_has(s->args, "--reference"), &s->sim, err);
 }
 
 static const cim_cc_sim_output *output_find(const cim_cc_sim *sim, const char *value,
@@ -190,6 +208,7 @@ static cim_status simulate_session(session *s, cim_err *err)
     CIM_TRY(set_arch(s, err));
     CIM_TRY(read_arrays(s, err));
     CIM_TRY(load_model(s, err));
+    CIM_TRY(load_flow(s, err));
     CIM_TRY(run(s, err));
     CIM_TRY(write_arrays(s, err));
     return report(s, err);
@@ -198,9 +217,6 @@ static cim_status simulate_session(session *s, cim_err *err)
 static cim_status simulate(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
 {
     (void)parallel;
-    if (cim_job_args_has(args, "--flow"))
-        return cim_err_set(err, CIM_E_INPUT, "--flow",
-                           "running a meta-operator flow is not available in this version");
     if (!cim_job_args_has(args, "--input"))
         return cim_err_set(err, CIM_E_INPUT, "simulate",
                            "cycle simulation is not available in this version; with --input X.npy "
@@ -213,6 +229,7 @@ static cim_status simulate(const cim_job_args *args, const cim_job_parallel *par
     if (st == CIM_OK) {
         st = simulate_session(s, err);
         cim_cc_sim_clear(&s->sim);
+        cim_cc_program_destroy(s->flow);
         cim_cc_model_destroy(s->model);
         cim_hw_arch_clear(&s->arch);
     }
@@ -227,7 +244,8 @@ static cim_status simulate(const cim_job_args *args, const cim_job_parallel *par
 
 const cim_job_command cim_job_simulate_commands[] = {
     {"simulate",
-     "simulate MODEL ARCH --input X.npy [--output Y.npy] [--reference] [--set PATH=VALUE]... "
+     "simulate MODEL ARCH --input X.npy [--output Y.npy] [--reference] [--flow FILE] [--set "
+     "PATH=VALUE]... "
      "[--json FILE]",
      "run a network with its weights through the crossbars of a chip", simulate_options, 2, 2,
      simulate},

@@ -27,6 +27,7 @@ enum {
     CIM_CC_FLOW_MAX_DEPTH = 64, /* of an expression */
     CIM_CC_FLOW_MAX_FILE = 256 << 20
 };
+typedef struct cim_cc_program cim_cc_program;
 #define CIM_CC_NO_ITEM UINT32_MAX
 /** What an expression without a value gives: division by less than 1 or of a negative number, or a
  *  magnitude beyond 2^53. */
@@ -297,7 +298,7 @@ typedef struct cim_cc_flow_chip {
     bool stagger;    /* products start as their own inputs arrive */
 } cim_cc_flow_chip;
 
-typedef struct cim_cc_program {
+struct cim_cc_program {
     cim_arena arena; /* names */
     const char *network;
     cim_cc_flow_chip chip;
@@ -317,7 +318,7 @@ typedef struct cim_cc_program {
     uint32_t *lists;
     uint32_t n_lists;
     size_t cap_segments, cap_ops, cap_items, cap_args, cap_exprs, cap_lists;
-} cim_cc_program;
+};
 
 /** @return NULL: out of memory */
 cim_cc_program *cim_cc_program_create(void);
@@ -329,6 +330,8 @@ void cim_cc_flow_chip_of(const cim_hw_arch *arch, cim_cc_flow_chip *chip);
 /** Elements of a core's buffer for each of its crossbars, where copies may share a core (units are
  *  crossbars): a copy has the shares of its own crossbars. */
 int64_t cim_cc_flow_share(const cim_cc_flow_chip *chip);
+/** Addresses of a core's buffer; unlimited: what all its crossbars can need. */
+int64_t cim_cc_flow_capacity(const cim_cc_flow_chip *chip);
 
 /** Value of an expression. @param frame  values of the variables around it
  *  @return CIM_CC_UNDEFINED when it has none. Cost: a few ns per node. */
@@ -356,6 +359,14 @@ void cim_cc_flow_write(const cim_cc_program *p, const cim_cc_graph *graph, cim_t
  *  @return CIM_E_INPUT: where = "NAME:LINE", what was found and what is allowed; CIM_E_NOMEM */
 CIM_MUST_CHECK cim_status cim_cc_flow_parse(const char *text, size_t size, const char *name,
                                             const cim_cc_graph *graph, cim_cc_program **out,
+                                            cim_err *err);
+/** Whether a program is legal for a network and a chip; recomputes from those, never from a plan.
+ *  Rules: sched/FLOW.md, "Legal programs".
+ *  @param name  of the file, for messages
+ *  @return CIM_E_INPUT: where = "NAME:LINE", what was found and what is allowed; CIM_E_NOMEM.
+ *  Cost: the statements of one product per copy, and one wait per product. */
+CIM_MUST_CHECK cim_status cim_cc_flow_check(const cim_cc_program *p, const char *name,
+                                            const cim_cc_graph *graph, const cim_hw_arch *arch,
                                             cim_err *err);
 /** A name in quotes, escaped. */
 void cim_cc_flow_write_name(const char *name, cim_text *out);

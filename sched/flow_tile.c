@@ -105,3 +105,8 @@ int64_t cim_cc_flow_share(const cim_cc_flow_chip *chip)
 {
     return chip->l1 < 0 ? chip->rows + chip->cols : chip->l1 / chip->crossbars;
 }
+
+int64_t cim_cc_flow_capacity(const cim_cc_flow_chip *chip)
+{
+    return chip->l1 < 0 ? chip->crossbars * (chip->rows + chip->cols) : chip->l1;
+}

@@ -13,6 +13,8 @@
 #include "hwspace/base/text.h"
 #include "sched/model.h"
 
+typedef struct cim_cc_program cim_cc_program; /* sched/flow.h */
+
 /** Values of one network input, in C order; borrowed. */
 typedef struct cim_cc_sim_input {
     const char *name; /* NULL: the network's only input */
@@ -68,6 +70,12 @@ typedef struct cim_cc_sim {
 CIM_MUST_CHECK cim_status cim_cc_simulate(const cim_cc_model *model, const cim_hw_arch *arch,
                                           const cim_cc_sim_input *inputs, size_t n_inputs,
                                           bool reference, cim_cc_sim *out, cim_err *err);
+/** The same, operator by operator as a meta-operator flow says (sched/flow.h).
+ *  @param flow  passed cim_cc_flow_check for this model and architecture; NULL: as above */
+CIM_MUST_CHECK cim_status cim_cc_simulate_flow(const cim_cc_model *model, const cim_hw_arch *arch,
+                                               const cim_cc_program *flow,
+                                               const cim_cc_sim_input *inputs, size_t n_inputs,
+                                               bool reference, cim_cc_sim *out, cim_err *err);
 void cim_cc_sim_clear(cim_cc_sim *sim);
 
 /** Whether the model can be simulated functionally at all: every stored tensor has its values.
