@@ -162,7 +162,7 @@ static cim_status write_plan(const cim_job_args *args, const cim_cc_plan *plan, 
 
 /* --emit: the plan as a program, when there is one. */
 static cim_status emit_flow(const cim_job_args *args, const cim_cc_graph *graph,
-                            const cim_cc_plan *plan, cim_err *err)
+                            const cim_hw_arch *arch, const cim_cc_plan *plan, cim_err *err)
 {
     const char *file = cim_job_args_value(args, "--emit");
     if (!file)
@@ -172,7 +172,13 @@ static cim_status emit_flow(const cim_job_args *args, const cim_cc_graph *graph,
     cim_text t;
     cim_text_init(&t);
     cim_cc_flow_write(program, graph, &t);
-    cim_status s = cim_job_output(file, &t, err);
+    cim_status s = cim_cc_flow_check(program, "emitted flow", graph, arch, err);
+    if (s == CIM_E_INPUT && err)
+        err->code = CIM_E_INTERNAL; /* what the compiler writes must be legal */
+    if (s == CIM_OK)
+        s = cim_job_output(file, &t, err);
+    else if (s == CIM_E_INPUT)
+        s = CIM_E_INTERNAL;
     cim_text_clear(&t);
     cim_cc_program_destroy(program);
     return s;
@@ -192,7 +198,7 @@ static cim_status compile_on(const cim_job_args *args, const cim_hw_arch *arch,
     const cim_cc_plan *plan = NULL;
     cim_status s = cim_cc_compile_bounded(prepared, arch, &chip, &ar, &result, &plan, err);
     if (s == CIM_OK && result.feasible)
-        s = emit_flow(args, cim_cc_model_graph(model), plan, err);
+        s = emit_flow(args, cim_cc_model_graph(model), arch, plan, err);
     if (s == CIM_OK)
         s = write_plan(args, plan, err);
     cim_arena_clear(&ar);
