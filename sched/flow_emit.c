@@ -200,6 +200,8 @@ static ex slot_of(emitter *e, const run *r, ex place, bool input)
 /* One load when the run's rows lie one after another in the input vector, else one per row tile. */
 static bool contiguous(const cim_cc_tiling *t)
 {
+    if (t->row_tiles == 1 && t->col_tiles == 1)
+        return true;
     return !t->column_major && (one_pack(t) || t->row_tiles == 1);
 }
 
@@ -244,7 +246,7 @@ static void emit_loads(emitter *e, const run *r, ex p)
         group = quo(e, row_tile, t->row_tiles);
         i = rem(e, row_tile, t->row_tiles);
     }
-    ex row = mul(e, i, t->tile_rows);
+    ex row = mul(e, i, t->tile_rows); /* groups with several tiles are not packed */
     ex length = low(e, num(e, t->tile_rows), sub(e, num(e, t->rows), row));
     ex address = add(e, var(e, r->in), mul(e, var(e, s), cim_cc_tiling_rows(t)));
     load(e, r, p, add(e, mul(e, group, t->rows), row), length, address);
