@@ -406,23 +406,6 @@ static void emit_digital(emitter *e, cim_cc_op_id id)
 
 /* ---- segments -------------------------------------------------------------------------------------- */
 
-static void tiling_of(const emitter *e, const cim_cc_node *n, cim_cc_tiling *t)
-{
-    const cim_cc_op *op = &e->plan->graph->ops[n->op];
-    const cim_cc_mapping *m = &cim_cc_node_picked(n)->map;
-    *t = (cim_cc_tiling){.rows = op->matrix_rows,
-                         .cols = op->matrix_cols,
-                         .groups = op->groups,
-                         .slices = m->slices,
-                         .row_tiles = m->row_tiles,
-                         .col_tiles = m->col_tiles,
-                         .tile_rows = m->tile_rows,
-                         .tile_cols = m->tile_cols,
-                         .pack = m->pack,
-                         .by_columns = m->by_columns,
-                         .column_major = m->column_major};
-}
-
 /* Elements that one statement moves: a product's share of the operator's traffic, spread over the
  * cores of a copy and the loads of each. */
 static void share_traffic(emitter *e, const cim_cc_node *n, const cim_cc_flow_op *o)
@@ -458,7 +441,7 @@ static cim_cc_flow_op *block_add(emitter *e, cim_cc_op_id id, const cim_cc_node 
         return o;
     const cim_cc_variant *v = cim_cc_node_picked(n);
     int64_t per_core = e->plan->units_are_cores ? p->chip.crossbars : 1;
-    tiling_of(e, n, &o->tiling);
+    cim_cc_flow_tiling(&e->plan->graph->ops[id], &v->map, &o->tiling);
     o->part = n->part;
     o->n_parts = n->n_parts;
     o->copies = n->choice_copies[n->pick];

@@ -15,6 +15,8 @@ typedef struct emitter {
     double moved_in, moved_out, adds; /* of one statement of the operator in hand */
 } emitter;
 
+/** The tiling that a mapping stands for. */
+void cim_cc_flow_tiling(const cim_cc_op *op, const cim_cc_mapping *m, cim_cc_tiling *t);
 /** Addresses of all tensors. @return false: out of memory */
 bool cim_cc_flow_place_tensors(emitter *e);
 
