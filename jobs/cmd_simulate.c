@@ -209,6 +209,10 @@ static cim_status simulate_session(session *s, cim_err *err)
     CIM_TRY(read_arrays(s, err));
     CIM_TRY(load_model(s, err));
     CIM_TRY(load_flow(s, err));
+    if (!cim_job_args_has(s->args, "--input"))
+        return cim_err_set(err, CIM_E_INPUT, "simulate",
+                           "cycle simulation is not available in this version; with --input X.npy "
+                           "the network is simulated functionally");
     CIM_TRY(run(s, err));
     CIM_TRY(write_arrays(s, err));
     return report(s, err);
@@ -217,10 +221,6 @@ static cim_status simulate_session(session *s, cim_err *err)
 static cim_status simulate(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
 {
     (void)parallel;
-    if (!cim_job_args_has(args, "--input"))
-        return cim_err_set(err, CIM_E_INPUT, "simulate",
-                           "cycle simulation is not available in this version; with --input X.npy "
-                           "the network is simulated functionally");
     session *s = cim_alloc(1, sizeof *s);
     if (!s)
         return cim_err_set(err, CIM_E_NOMEM, "simulate", "out of memory");

@@ -294,8 +294,11 @@ static bool open_checker(checker *c)
     c->parts = cim_arena_alloc(&c->ar, ops, sizeof *c->parts);
     c->first = cim_arena_take(&c->ar, ops, sizeof *c->first);
     c->last = cim_arena_alloc(&c->ar, ops, sizeof *c->last);
+    c->from_segment = cim_arena_alloc(&c->ar, ops, sizeof *c->from_segment);
+    c->to_segment = cim_arena_alloc(&c->ar, ops, sizeof *c->to_segment);
     c->waits = cim_arena_alloc(&c->ar, c->p->n_tensors, sizeof *c->waits);
-    if (!c->held || !c->cores || !c->block_of || !c->parts || !c->first || !c->last || !c->waits)
+    if (!c->held || !c->cores || !c->block_of || !c->parts || !c->first || !c->last ||
+        !c->from_segment || !c->to_segment || !c->waits)
         return false;
     memset(c->first, 0xff, ops * sizeof *c->first);
     c->capacity = cim_cc_flow_capacity(chip);

@@ -60,8 +60,9 @@ typedef struct checker {
     held *held;             /* per crossbar */
     uint32_t *block_of;     /* per operator: its block in this segment, CIM_CC_INVALID: none */
     uint32_t *parts;        /* per operator: parts run so far */
-    uint32_t *first, *last; /* per operator: segments in which its result lives */
-    int64_t **written;      /* per block of this segment: copies written of each tile */
+    uint32_t *first, *last; /* per operator: when its result lives */
+    uint32_t *from_segment, *to_segment; /* and from which segment to which */
+    int64_t **written; /* per block of this segment: copies written of each tile */
     /* threads */
     uint64_t thread;
     uint32_t parallel; /* depth of parallel loops */

@@ -9,22 +9,61 @@ static int64_t size_of(const cim_cc_tensor *t)
     return t->window * t->row_elements;
 }
 
-/* Segments in which results are written and read; what a view shows lives as long as the view. */
-static void find_lives(checker *c)
+/* When results are written and read: operators of a pipelined segment work together, others one after
+ * another. What a view shows lives as long as the view. */
+static cim_status find_lives(checker *c)
 {
     const cim_cc_graph *g = c->g;
-    for (uint32_t s = 0; s < c->p->n_segments; s++)
+    uint32_t now = 0, *done = cim_arena_alloc(&c->ar, g->n_ops, sizeof *done);
+    uint32_t *own = cim_arena_alloc(&c->ar, g->n_ops, sizeof *own); /* last segment of its blocks */
+    if (!done || !own)
+        return cim_cc_check_nomem(c);
+    for (uint32_t s = 0; s < c->p->n_segments; s++, now++)
         for (uint32_t i = 0; i < c->p->segments[s].n; i++) {
             cim_cc_op_id op = c->p->ops[c->p->segments[s].first + i].op;
-            c->first[op] = s < c->first[op] ? s : c->first[op];
-            c->last[op] = s;
+            bool again = c->first[op] != UINT32_MAX;
+            c->first[op] = again ? c->first[op] : now;
+            c->last[op] = done[op] = now;
+            c->from_segment[op] = again ? c->from_segment[op] : s;
+            c->to_segment[op] = own[op] = s;
+            now += !c->p->segments[s].pipelined;
         }
     for (uint32_t i = g->n_ops; i-- > 0;)
         for (uint32_t k = g->ops[i].first_edge; k < g->ops[i].first_edge + g->ops[i].n_edges; k++) {
             cim_cc_op_id from = g->edges[k].producer;
-            if (from != CIM_CC_INVALID && c->last[i] > c->last[from])
-                c->last[from] = c->last[i];
+            if (from == CIM_CC_INVALID)
+                continue;
+            bool view = g->ops[i].unit == CIM_CC_UNIT_NONE;
+            uint32_t until = view ? c->last[i] : done[i];
+            c->last[from] = until > c->last[from] ? until : c->last[from];
+            uint32_t segment = view ? c->to_segment[i] : own[i];
+            if (segment > c->to_segment[from])
+                c->to_segment[from] = segment;
         }
+    return CIM_OK;
+}
+
+/* Whether a result has one reader that takes it element by element as it appears. */
+static bool fused(const checker *c, uint32_t id)
+{
+    const cim_cc_graph *g = c->g;
+    const cim_cc_op *reader = NULL;
+    uint32_t readers = 0;
+    for (uint32_t i = 0; i < g->n_outputs; i++)
+        readers += g->outputs[i] == id;
+    for (uint32_t i = id + 1; i < g->n_ops && readers < 2; i++)
+        for (uint32_t k = g->ops[i].first_edge; k < g->ops[i].first_edge + g->ops[i].n_edges; k++)
+            if (g->edges[k].producer == id) {
+                readers++;
+                reader = &g->ops[i];
+            }
+    if (readers != 1 || !reader || reader->unit != CIM_CC_UNIT_DIGITAL || reader->n_edges != 1)
+        return false;
+    const cim_cc_edge *e = &g->edges[reader->first_edge];
+    return !e->full && e->num == e->den && e->offset == 0 &&
+           c->from_segment[id] == c->to_segment[id] &&
+           reader->in_elements == reader->out_elements &&
+           g->ops[id].out_elements == reader->in_elements;
 }
 
 static cim_status check_rows(checker *c, uint32_t id, int64_t rows, int64_t elements)
@@ -51,8 +90,14 @@ static cim_status check_result(checker *c, uint32_t id)
         return cim_cc_check_fail(c, t->line, "results of unit %s are %sviews",
                                  cim_cc_unit_words[op->unit],
                                  op->unit == CIM_CC_UNIT_NONE ? "" : "no ");
-    bool whole = t->space != CIM_CC_SPACE_L0 || c->last[id] > c->first[id] ||
-                 !c->p->segments[c->first[id]].pipelined;
+    if (t->space == CIM_CC_SPACE_FUSED && !fused(c, id))
+        return cim_cc_check_fail(
+            c, t->line,
+            "t%u is not fused: it has not one reader in its segment that takes "
+            "it element by element",
+            id);
+    bool whole = t->space != CIM_CC_SPACE_L0 || c->to_segment[id] > c->from_segment[id] ||
+                 !c->p->segments[c->from_segment[id]].pipelined;
     if (whole && t->window != t->rows)
         return cim_cc_check_fail(
             c, t->line,
@@ -106,7 +151,7 @@ static cim_status check_overlap(checker *c)
         return cim_cc_check_nomem(c);
     for (uint32_t i = 0; i < c->p->n_tensors; i++) {
         const cim_cc_tensor *t = &c->p->tensors[i];
-        if (t->space != CIM_CC_SPACE_VIEW)
+        if (t->space == CIM_CC_SPACE_L0 || t->space == CIM_CC_SPACE_OFFCHIP)
             v[n++] = (place){t->address, t->address + size_of(t), i, (uint32_t)t->space};
     }
     qsort(v, n, sizeof *v, place_order);
@@ -126,7 +171,7 @@ static cim_status check_overlap(checker *c)
 
 cim_status cim_cc_check_tensors(checker *c)
 {
-    find_lives(c);
+    CIM_TRY(find_lives(c));
     for (uint32_t i = 0; i < c->g->n_ops; i++)
         CIM_TRY(check_result(c, i));
     for (uint32_t i = c->g->n_ops; i < c->p->n_tensors; i++)
