@@ -161,9 +161,10 @@ static cim_status write_plan(const cim_job_args *args, const cim_cc_plan *plan, 
 }
 
 /* --emit: the plan as a program, when there is one. */
-static cim_status emit_flow(const cim_job_args *args, const cim_cc_graph *graph,
-                            const cim_hw_arch *arch, const cim_cc_plan *plan, cim_err *err)
+static cim_status emit_flow(const cim_job_args *args, const cim_hw_arch *arch,
+                            const cim_cc_plan *plan, cim_err *err)
 {
+    const cim_cc_graph *graph = cim_cc_plan_graph(plan);
     const char *file = cim_job_args_value(args, "--emit");
     if (!file)
         return CIM_OK;
@@ -198,7 +199,7 @@ static cim_status compile_on(const cim_job_args *args, const cim_hw_arch *arch,
     const cim_cc_plan *plan = NULL;
     cim_status s = cim_cc_compile_bounded(prepared, arch, &chip, &ar, &result, &plan, err);
     if (s == CIM_OK && result.feasible)
-        s = emit_flow(args, cim_cc_model_graph(model), arch, plan, err);
+        s = emit_flow(args, arch, plan, err);
     if (s == CIM_OK)
         s = write_plan(args, plan, err);
     cim_arena_clear(&ar);

@@ -34,6 +34,7 @@ typedef struct session {
     size_t n_arrays;
     cim_cc_model *model;
     cim_cc_program *flow; /* NULL: none given */
+    cim_arena arena;      /* of the graph that the flow is of, when it is not the network's */
     cim_cc_sim sim;
 } session;
 
@@ -129,8 +130,11 @@ static cim_status load_flow(session *s, cim_err *err)
     if (!path)
         return CIM_OK;
     CIM_TRY(cim_file_read(path, CIM_CC_FLOW_MAX_FILE, &text, &size, err));
-    const cim_cc_graph *graph = cim_cc_model_graph(s->model);
-    cim_status st = cim_cc_flow_parse(text, size, path, graph, &s->flow, err);
+    const cim_cc_graph *graph;
+    cim_status st =
+        cim_cc_flow_graph(cim_cc_model_graph(s->model), &s->arch, &s->arena, &graph, err);
+    if (st == CIM_OK)
+        st = cim_cc_flow_parse(text, size, path, graph, &s->flow, err);
     cim_free(text);
     CIM_TRY(st);
     return cim_cc_flow_check(s->flow, path, graph, &s->arch, err);
@@ -225,11 +229,13 @@ static cim_status simulate(const cim_job_args *args, const cim_job_parallel *par
     if (!s)
         return cim_err_set(err, CIM_E_NOMEM, "simulate", "out of memory");
     s->args = args;
+    cim_arena_init(&s->arena);
     cim_status st = cim_hw_arch_load(args->positional[1], &s->arch, err);
     if (st == CIM_OK) {
         st = simulate_session(s, err);
         cim_cc_sim_clear(&s->sim);
         cim_cc_program_destroy(s->flow);
+        cim_arena_clear(&s->arena);
         cim_cc_model_destroy(s->model);
         cim_hw_arch_clear(&s->arch);
     }

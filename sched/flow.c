@@ -99,6 +99,8 @@ void cim_cc_flow_chip_of(const cim_hw_arch *a, cim_cc_flow_chip *c)
         .activation_bits = a->workload.activation_bits,
         .cell_bits = a->device.bits_per_cell,
         .dac_bits = a->crossbar.dac_bits,
+        .slices = cim_hw_weight_slices(a),
+        .polarities = cim_hw_weight_polarities(a),
         .binding = a->schedule.binding,
         .l0 = buffer_elements(a, a->chip.buffer_kib),
         .l1 = buffer_elements(a, a->core.buffer_kib),
@@ -107,6 +109,16 @@ void cim_cc_flow_chip_of(const cim_hw_arch *a, cim_cc_flow_chip *c)
         .stagger =
             a->schedule.stagger && a->schedule.pipeline && a->schedule.level >= CIM_HW_LEVEL_MVM,
     };
+}
+
+const cim_cc_edge *cim_cc_flow_input(const cim_cc_graph *g, cim_cc_op_id op)
+{
+    const cim_cc_edge *e = &g->edges[g->ops[op].first_edge];
+    uint32_t n = g->ops[op].n_edges;
+    for (uint32_t k = 0; k < n; k++)
+        if (!e[k].written)
+            return &e[k];
+    return n > 0 ? e : NULL;
 }
 
 /* ---- expressions ----------------------------------------------------------------------------------- */

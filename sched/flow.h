@@ -221,10 +221,12 @@ typedef struct cim_cc_tensor {
  *      row-major     u = ((g * row_tiles + i) * col_tiles + j) * B + b
  *      column-major  u = ((g * col_tiles + j) * row_tiles + i) * B + b
  *  Physical column q of column tile j is column j * tile_cols + q of the matrix' physical columns; with
- *  binding columns that is slice x % slices of weight x / slices. */
+ *  binding columns that is column x % n of weight x / n, n = slices * polarities, and binding crossbars n =
+ *  polarities; column k of a weight is slice k / polarities, negative when k % polarities is 1. */
 typedef struct cim_cc_tiling {
     int64_t rows, cols, groups;   /* the matrices, columns in weights */
-    int64_t slices;               /* cells of a weight */
+    int64_t slices;               /* digits of a weight */
+    int64_t polarities;           /* columns per slice, side by side: 2 for positive and negative */
     int64_t row_tiles, col_tiles; /* of one matrix */
     int64_t tile_rows, tile_cols; /* of every tile but the last; tile_cols physical */
     int64_t pack;                 /* groups that share a tile, block-diagonally */
@@ -245,6 +247,8 @@ typedef struct cim_cc_tile {
 int64_t cim_cc_tiling_tiles(const cim_cc_tiling *t);
 /** Tiles that cannot be separated: the slices of a weight on crossbars, else 1. */
 int64_t cim_cc_tiling_piece(const cim_cc_tiling *t);
+/** Physical columns of a weight in one tile. */
+int64_t cim_cc_tiling_columns(const cim_cc_tiling *t);
 /** Wordlines of the fullest tile, and sums that come out of the widest. */
 int64_t cim_cc_tiling_rows(const cim_cc_tiling *t);
 int64_t cim_cc_tiling_weights(const cim_cc_tiling *t);
@@ -292,11 +296,12 @@ typedef struct cim_cc_flow_chip {
     int64_t mode; /* cim_hw_mode */
     int64_t cores, crossbars, rows, cols, parallel_rows;
     int64_t weight_bits, activation_bits, cell_bits, dac_bits;
-    int64_t binding; /* cim_hw_binding */
-    int64_t l0, l1;  /* elements; -1: unlimited */
-    int64_t level;   /* cim_hw_level */
-    int64_t batch;   /* the flow is run so many times */
-    bool stagger;    /* products start as their own inputs arrive */
+    int64_t slices, polarities; /* of a weight; columns of a slice: 2 for signed pairs */
+    int64_t binding;            /* cim_hw_binding */
+    int64_t l0, l1;             /* elements; -1: unlimited */
+    int64_t level;              /* cim_hw_level */
+    int64_t batch;              /* the flow is run so many times */
+    bool stagger;               /* products start as their own inputs arrive */
 } cim_cc_flow_chip;
 
 struct cim_cc_program {
@@ -325,6 +330,9 @@ struct cim_cc_program {
 cim_cc_program *cim_cc_program_create(void);
 void cim_cc_program_destroy(cim_cc_program *p);
 
+/** The edge that brings a crossbar operator's input vectors: not the one of a written operand, unless both
+ *  operands are the same tensor. @return NULL: it reads nothing */
+const cim_cc_edge *cim_cc_flow_input(const cim_cc_graph *g, cim_cc_op_id op);
 /** The chip a flow is made for, from the architecture that is compiled for. */
 void cim_cc_flow_chip_of(const cim_hw_arch *arch, cim_cc_flow_chip *chip);
 
@@ -343,6 +351,11 @@ static inline int64_t cim_cc_arg_value(const cim_cc_program *p, const cim_cc_ite
 {
     return cim_cc_expr_value(p, p->args[item->args + slot].expr, frame);
 }
+
+/** The graph that a flow for an architecture is of: the network's, or the one with products of two
+ *  activations on crossbars. @param ar  where it lives, when it is another */
+CIM_MUST_CHECK cim_status cim_cc_flow_graph(const cim_cc_graph *network, const cim_hw_arch *arch,
+                                            cim_arena *ar, const cim_cc_graph **out, cim_err *err);
 
 /** The flow of a plan.
  *  @param plan  feasible; borrowed for the call

@@ -45,8 +45,9 @@ void cim_cc_tiles_close(cim_cc_tiles *t)
 static int64_t weight_of(const cim_cc_tiling *g, const cim_cc_tile *at, int64_t q, int64_t *column)
 {
     int64_t x = at->first_col + q;
-    *column = g->by_columns ? x % g->slices : at->slice;
-    return g->by_columns ? x / g->slices : x;
+    int64_t each = cim_cc_tiling_columns(g);
+    *column = x % each + (g->by_columns ? 0 : at->slice * g->polarities);
+    return x / each;
 }
 
 static bool program_band(cim_cc_tiles *t, const cim_cc_tile *at, band *b)

@@ -70,6 +70,8 @@ static cim_status check_chip(checker *c, const cim_hw_arch *arch)
                   {"bits per cell", f->cell_bits, a.cell_bits},
                   {"DAC bits", f->dac_bits, a.dac_bits},
                   {"binding", f->binding, a.binding},
+                  {"slices of a weight", f->slices, a.slices},
+                  {"columns of a slice", f->polarities, a.polarities},
                   {"global buffer elements", f->l0, a.l0},
                   {"local buffer elements", f->l1, a.l1}};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -123,10 +125,10 @@ static cim_status check_tiling(checker *c, const cim_cc_flow_op *o)
     const cim_cc_tiling *t = &o->tiling;
     const cim_cc_flow_chip *chip = &c->p->chip;
     const cim_cc_op *op = &c->g->ops[o->op];
-    int64_t slices = (chip->weight_bits + chip->cell_bits - 1) / chip->cell_bits;
-    int64_t width = t->by_columns ? op->matrix_cols * slices : op->matrix_cols;
+    int64_t slices = chip->slices;
+    int64_t width = op->matrix_cols * cim_cc_tiling_columns(t);
     if (t->rows != op->matrix_rows || t->cols != op->matrix_cols || t->groups != op->groups ||
-        o->products != op->mvms || t->slices != slices)
+        o->products != op->mvms || t->slices != slices || t->polarities != chip->polarities)
         return cim_cc_check_fail(c, o->line,
                                  "operator %u multiplies %lld times with %lld matrices of %lld x "
                                  "%lld in %lld slices",
@@ -216,16 +218,10 @@ static cim_status check_program(checker *c, const cim_cc_flow_segment *s)
     c->o = NULL;
     CIM_TRY(cim_cc_check_items(c, c->p->items[s->program].child));
     c->programming = false;
-    for (uint32_t i = 0; i < s->n; i++) {
-        const cim_cc_flow_op *o = &c->p->ops[s->first + i];
-        for (int64_t t = 0; o->unit == CIM_CC_UNIT_CROSSBAR && t < o->tiles; t++)
-            if (c->written[i][t] != o->copies)
-                return cim_cc_check_fail(c, o->line,
-                                         "tile %lld of operator %u is written completely %lld "
-                                         "times, it has %lld copies",
-                                         (long long)(o->first_tile + t), o->op,
-                                         (long long)c->written[i][t], (long long)o->copies);
-    }
+    for (uint32_t i = s->first; i < s->first + s->n; i++)
+        if (c->p->ops[i].unit == CIM_CC_UNIT_CROSSBAR &&
+            !cim_cc_op_is_written(&c->g->ops[c->p->ops[i].op]))
+            CIM_TRY(cim_cc_check_written(c, i));
     return CIM_OK;
 }
 
@@ -241,6 +237,7 @@ static cim_status run_crossbar(checker *c)
     c->open = false;
     CIM_TRY(cim_cc_check_items(c, c->p->items[o->body].child));
     CIM_TRY(cim_cc_check_product_end(c, o->line));
+    CIM_TRY(cim_cc_check_written(c, c->block));
     if (c->n_products != o->products)
         return cim_cc_check_fail(c, o->line, "%lld of the %lld products of operator %u run",
                                  (long long)c->n_products, (long long)o->products, o->op);

@@ -98,6 +98,8 @@ CIM_MUST_CHECK cim_status cim_cc_check_op(checker *c, const cim_cc_item *it, uin
 CIM_MUST_CHECK cim_status cim_cc_check_items(checker *c, uint32_t first);
 
 /* flow_check_product.c: statements of crossbar operators */
+/** Every tile of a block was written once per copy. */
+CIM_MUST_CHECK cim_status cim_cc_check_written(checker *c, uint32_t block);
 CIM_MUST_CHECK cim_status cim_cc_check_write(checker *c, const cim_cc_item *it);
 CIM_MUST_CHECK cim_status cim_cc_check_product(checker *c, const cim_cc_item *it);
 /** The product in hand ends: everything was read and stored. */
@@ -114,6 +116,9 @@ void cim_cc_check_wait(checker *c, uint32_t tensor, int64_t rows, int64_t part, 
  *  @param product  of crossbar operators, -1: digital */
 CIM_MUST_CHECK cim_status cim_cc_check_waited(checker *c, const cim_cc_item *it, int64_t row,
                                               int64_t product);
+
+/** The operand that the block's operator writes to crossbars has been waited for. */
+CIM_MUST_CHECK cim_status cim_cc_check_operand(checker *c, const cim_cc_item *it);
 
 /* flow_check_tensor.c */
 CIM_MUST_CHECK cim_status cim_cc_check_tensors(checker *c);

@@ -84,6 +84,15 @@ cim_status cim_cc_check_write(checker *c, const cim_cc_item *it)
                                  "segment",
                                  op);
     const cim_cc_flow_op *o = &c->p->ops[c->block_of[op]];
+    if (cim_cc_op_is_written(&c->g->ops[op]) == c->programming || (c->o && c->o != o))
+        return cim_cc_check_fail(c, it->line, "operator %u is programmed in %s", op,
+                                 c->programming ? "its own block, when its operand is there"
+                                                : "the program block");
+    if (c->o && (c->open || c->n_products > 0))
+        return cim_cc_check_fail(c, it->line, "operator %u is programmed after its first product",
+                                 op);
+    if (c->o)
+        CIM_TRY(cim_cc_check_operand(c, it));
     int64_t end = o->first_tile + o->tiles - 1;
     CIM_TRY(cim_cc_check_value(c, it, CIM_CC_WRITE_XB_XB, 0,
                                (core ? chip->cores : chip->cores * chip->crossbars) - 1, &unit));
@@ -97,6 +106,20 @@ cim_status cim_cc_check_write(checker *c, const cim_cc_item *it)
         CIM_TRY(cim_cc_check_value(c, it, CIM_CC_WRITE_ROW_ROW, 0, chip->rows - 1, &row));
     for (int64_t i = 0; i < n; i++)
         CIM_TRY(write_one(c, it, o, unit + i, tile + i, row));
+    return CIM_OK;
+}
+
+cim_status cim_cc_check_written(checker *c, uint32_t block)
+{
+    const cim_cc_flow_op *o = &c->p->ops[block];
+    const int64_t *copies = c->written[block - c->p->segments[c->segment].first];
+    for (int64_t t = 0; t < o->tiles; t++)
+        if (copies[t] != o->copies)
+            return cim_cc_check_fail(c, o->line,
+                                     "tile %lld of operator %u is written completely %lld times, "
+                                     "it has %lld copies",
+                                     (long long)(o->first_tile + t), o->op, (long long)copies[t],
+                                     (long long)o->copies);
     return CIM_OK;
 }
 
@@ -144,11 +167,12 @@ static cim_status use(checker *c, const cim_cc_item *it, int64_t core, int64_t l
 static cim_status load(checker *c, const cim_cc_item *it)
 {
     const cim_cc_tiling *t = &c->o->tiling;
-    const cim_cc_op *op = &c->g->ops[c->o->op];
-    const cim_cc_edge *e = &c->g->edges[op->first_edge];
+    const cim_cc_edge *e = cim_cc_flow_input(c->g, c->o->op);
     int64_t first, n, core, address, all = t->rows * t->groups;
-    uint32_t from = e->producer == CIM_CC_INVALID ? c->g->n_ops + e->input : e->producer;
-    if (op->n_edges == 0 || c->p->args[it->args + CIM_CC_LOAD_TENSOR].id != from)
+    uint32_t from = !e                              ? CIM_CC_INVALID
+                    : e->producer == CIM_CC_INVALID ? c->g->n_ops + e->input
+                                                    : e->producer;
+    if (!e || c->p->args[it->args + CIM_CC_LOAD_TENSOR].id != from)
         return cim_cc_check_fail(c, it->line, "operator %u does not read this tensor", c->o->op);
     CIM_TRY(cim_cc_check_value(c, it, CIM_CC_LOAD_FIRST, 0, all - 1, &first));
     CIM_TRY(cim_cc_check_value(c, it, CIM_CC_LOAD_LENGTH, 1, all - first, &n));

@@ -30,6 +30,8 @@ static int64_t rows_needed(const cim_cc_op *to, const cim_cc_op *from, const cim
                            int64_t row)
 {
     int64_t all = from->rows * from->images;
+    if (cim_cc_op_is_written(to) && to->together)
+        return all;
     if (to->images <= 1 && from->images <= 1)
         return cim_cc_edge_row(e, row, from->rows);
     if (e->full && (to->images <= 1 || from->images <= 1))
@@ -48,8 +50,8 @@ static int64_t part_needed(const cim_cc_op *to, const cim_cc_edge *e, int64_t pr
 {
     int64_t rows = to->rows * to->images, width = to->mvms / rows;
     *parts = 0;
-    if (product < 0 || e->full || to->images > 1 || to->mvms % rows != 0 ||
-        !strcmp(to->type, "ConvTranspose"))
+    if (product < 0 || e->full || cim_cc_op_is_written(to) || to->images > 1 ||
+        to->mvms % rows != 0 || !strcmp(to->type, "ConvTranspose"))
         return 0;
     *parts = ceil_div(width * e->num, e->den);
     if (*parts < 2)
@@ -84,6 +86,26 @@ cim_status cim_cc_check_waited(checker *c, const cim_cc_item *it, int64_t row, i
                                      "%s%lld",
                                      (long long)row, id, (long long)rows, e->producer,
                                      have == rows ? "only a part of row " : "", (long long)have);
+    }
+    return CIM_OK;
+}
+
+cim_status cim_cc_check_operand(checker *c, const cim_cc_item *it)
+{
+    cim_cc_op_id id = c->p->ops[c->block].op;
+    const cim_cc_op *op = &c->g->ops[id];
+    for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
+        cim_cc_op_id from = c->g->edges[k].producer;
+        if (from == CIM_CC_INVALID || !c->g->edges[k].written)
+            continue;
+        const waited *w = &c->waits[from];
+        int64_t all = c->g->ops[from].rows * c->g->ops[from].images;
+        int64_t have = w->thread == c->thread && w->part == 0 ? w->rows : 0;
+        if (have < all)
+            return cim_cc_check_fail(c, it->line,
+                                     "operator %u writes t%u to crossbars, which needs all of its "
+                                     "%lld rows, waited for are %lld",
+                                     id, from, (long long)all, (long long)have);
     }
     return CIM_OK;
 }

@@ -118,7 +118,8 @@ static cim_status statement(checker *c, const cim_cc_item *it)
     bool write = it->mop == CIM_CC_MOP_WRITE_CORE || it->mop == CIM_CC_MOP_WRITE_XB ||
                  it->mop == CIM_CC_MOP_WRITE_ROW;
     CIM_TRY(visit(c, it));
-    if (write != c->programming)
+    bool operand = write && c->o && cim_cc_op_is_written(&c->g->ops[c->o->op]);
+    if (write != c->programming && !operand)
         return cim_cc_check_fail(c, it->line,
                                  write ? "crossbars are written in the program block only"
                                        : "only cim.write_* stands in a program block");

@@ -3,6 +3,8 @@
  * statements mean. */
 #include "sched/flow_emit.h"
 
+#include "sched/dynamic.h"
+
 #include <string.h>
 
 typedef cim_cc_expr ex;
@@ -60,7 +62,8 @@ static int64_t all_rows(const cim_cc_op *op)
 static ex rows_needed(emitter *e, const cim_cc_op *to, const cim_cc_op *from,
                       const cim_cc_edge *edge, ex r)
 {
-    if (edge->full && (to->images <= 1 || from->images <= 1))
+    bool together = cim_cc_op_is_written(to) && to->together; /* none is done before all are */
+    if (together || (edge->full && (to->images <= 1 || from->images <= 1)))
         return num(e, all_rows(from));
     if (to->images <= 1 && from->images <= 1) {
         ex f = quo(e, plus(e, mul(e, r, edge->num), edge->den - 1), edge->den);
@@ -84,7 +87,7 @@ static void part_needed(emitter *e, const cim_cc_op *op, const cim_cc_edge *edge
     int64_t parts = (width * edge->num + edge->den - 1) / edge->den;
     args[CIM_CC_WAIT_PART].expr = args[CIM_CC_WAIT_PARTS].expr = num(e, 0);
     if (!p || !e->p->chip.stagger || edge->full || op->images > 1 || parts < 2 ||
-        op->mvms % all_rows(op) != 0)
+        cim_cc_op_is_written(op) || op->mvms % all_rows(op) != 0)
         return;
     ex column = plus(e, rem(e, *p, width), 1);
     ex f = quo(e, plus(e, mul(e, column, edge->num), edge->den - 1), edge->den);
@@ -93,14 +96,15 @@ static void part_needed(emitter *e, const cim_cc_op *op, const cim_cc_edge *edge
     args[CIM_CC_WAIT_PARTS].expr = num(e, parts);
 }
 
-/* Waits for everything that row r of an operator needs. @param p  of a product, or NULL */
-static void emit_waits(emitter *e, cim_cc_op_id id, ex r, const ex *p)
+/* Waits for everything that row r of an operator needs. @param p  of a product, or NULL
+ * @param written  only for operands that are written to crossbars */
+static void emit_waits(emitter *e, cim_cc_op_id id, ex r, const ex *p, bool written)
 {
     const cim_cc_graph *g = e->plan->graph;
     const cim_cc_op *op = &g->ops[id];
     for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
         const cim_cc_edge *edge = &g->edges[k];
-        if (edge->producer == CIM_CC_INVALID)
+        if (edge->producer == CIM_CC_INVALID || (written && !edge->written))
             continue; /* the network's inputs are there */
         const cim_cc_op *from = &g->ops[edge->producer];
         bool transposed = p && !strcmp(op->type, "ConvTranspose");
@@ -209,7 +213,7 @@ static void load(emitter *e, const run *r, ex p, ex first, ex length, ex address
 {
     cim_cc_arg args[8];
     const cim_cc_graph *g = e->plan->graph;
-    const cim_cc_edge *edge = &g->edges[g->ops[r->o->op].first_edge];
+    const cim_cc_edge *edge = cim_cc_flow_input(g, r->o->op);
     bool input = edge->producer == CIM_CC_INVALID;
     args[CIM_CC_LOAD_TENSOR].id = input ? g->n_ops + edge->input : edge->producer;
     args[CIM_CC_LOAD_OP].id = r->o->op;
@@ -328,34 +332,17 @@ static void emit_store(emitter *e, const run *r, ex p)
     cim_cc_statement(&e->b, CIM_CC_MOP_STORE, 0, args);
 }
 
-static void emit_crossbar(emitter *e, const cim_cc_flow_op *o)
-{
-    const cim_cc_op *op = &e->plan->graph->ops[o->op];
-    run r = {.o = o, .t = &o->tiling};
-    r.c = cim_cc_open_for(&e->b, true, "c", num(e, 0), num(e, o->copies), num(e, 1));
-    uint32_t p =
-        cim_cc_open_for(&e->b, false, "p", var(e, r.c), num(e, o->products), num(e, o->copies));
-    /* the last row of the result that the product belongs to */
-    ex last = plus(e, mul(e, plus(e, var(e, p), 1), all_rows(op)), -1);
-    ex self = var(e, p);
-    emit_waits(e, o->op, plus(e, quo(e, last, o->products), 1), &self);
-    open_cores(e, &r);
-    bind_layout(e, &r);
-    emit_loads(e, &r, var(e, p));
-    emit_reads(e, &r, var(e, p));
-    emit_store(e, &r, var(e, p));
-    for (int i = 0; i < 3; i++)
-        cim_cc_close(&e->b);
-}
-
 /* ---- programming ------------------------------------------------------------------------------------ */
 
-static void emit_writes(emitter *e, const cim_cc_flow_op *o)
+/* @param operand  at run time, once the written operand is complete */
+static void emit_writes(emitter *e, const cim_cc_flow_op *o, bool operand)
 {
     run r = {.o = o, .t = &o->tiling};
     cim_cc_arg args[4];
     args[CIM_CC_WRITE_XB_OP].id = o->op;
     r.c = cim_cc_open_for(&e->b, true, "c", num(e, 0), num(e, o->copies), num(e, 1));
+    if (operand)
+        emit_waits(e, o->op, num(e, all_rows(&e->plan->graph->ops[o->op])), NULL, true);
     if (e->p->chip.mode == CIM_HW_MODE_CORE) {
         open_cores(e, &r);
         args[CIM_CC_WRITE_CORE_CORE].expr = var(e, r.core);
@@ -381,6 +368,30 @@ static void emit_writes(emitter *e, const cim_cc_flow_op *o)
     cim_cc_close(&e->b);
 }
 
+/* ---- crossbar operators ---------------------------------------------------------------------- */
+
+static void emit_crossbar(emitter *e, const cim_cc_flow_op *o)
+{
+    const cim_cc_op *op = &e->plan->graph->ops[o->op];
+    run r = {.o = o, .t = &o->tiling};
+    if (cim_cc_op_is_written(op))
+        emit_writes(e, o, true);
+    r.c = cim_cc_open_for(&e->b, true, "c", num(e, 0), num(e, o->copies), num(e, 1));
+    uint32_t p =
+        cim_cc_open_for(&e->b, false, "p", var(e, r.c), num(e, o->products), num(e, o->copies));
+    /* the last row of the result that the product belongs to */
+    ex last = plus(e, mul(e, plus(e, var(e, p), 1), all_rows(op)), -1);
+    ex self = var(e, p);
+    emit_waits(e, o->op, plus(e, quo(e, last, o->products), 1), &self, false);
+    open_cores(e, &r);
+    bind_layout(e, &r);
+    emit_loads(e, &r, var(e, p));
+    emit_reads(e, &r, var(e, p));
+    emit_store(e, &r, var(e, p));
+    for (int i = 0; i < 3; i++)
+        cim_cc_close(&e->b);
+}
+
 /* ---- digital operators --------------------------------------------------------------------------------- */
 
 static void emit_digital(emitter *e, cim_cc_op_id id)
@@ -390,7 +401,7 @@ static void emit_digital(emitter *e, cim_cc_op_id id)
     const cim_cc_prepared *pre = e->plan->prepared;
     int64_t steps = all_rows(op);
     uint32_t s = cim_cc_open_for(&e->b, false, "s", num(e, 0), num(e, steps), num(e, 1));
-    emit_waits(e, id, plus(e, var(e, s), 1), NULL);
+    emit_waits(e, id, plus(e, var(e, s), 1), NULL, false);
     cim_cc_arg args[4];
     for (uint32_t k = 0; k < op->n_edges; k++) {
         const cim_cc_edge *edge = &g->edges[op->first_edge + k];
@@ -421,7 +432,8 @@ static void share_traffic(emitter *e, const cim_cc_node *n, const cim_cc_flow_op
         at = end;
     }
     double products = (double)o->products;
-    e->moved_in = pre->traffic_in[o->op] / products / (double)loads;
+    double written = cim_cc_written_elements(&e->plan->graph->ops[o->op]);
+    e->moved_in = (pre->traffic_in[o->op] - written) / products / (double)loads;
     e->moved_out = pre->traffic_out[o->op] / products / (double)cores;
     e->adds = v->adds / (double)cores;
 }
@@ -481,8 +493,9 @@ static void emit_segment(emitter *e, const cim_cc_segment *s)
     }
     seg.program = cim_cc_open_block(&e->b, CIM_CC_ITEM_SEQUENCE);
     for (uint32_t i = seg.first; i < seg.first + seg.n; i++)
-        if (p->ops[i].unit == CIM_CC_UNIT_CROSSBAR)
-            emit_writes(e, &p->ops[i]);
+        if (p->ops[i].unit == CIM_CC_UNIT_CROSSBAR &&
+            !cim_cc_op_is_written(&plan->graph->ops[p->ops[i].op]))
+            emit_writes(e, &p->ops[i], false);
     cim_cc_close(&e->b);
     if (!e->b.failed)
         p->segments[p->n_segments++] = seg;
@@ -532,5 +545,18 @@ cim_status cim_cc_flow_emit(const cim_cc_plan *plan, cim_cc_program **out, cim_e
         return cim_err_set(err, CIM_E_NOMEM, plan->graph->name, "out of memory emitting the flow");
     }
     *out = e.p;
+    return CIM_OK;
+}
+
+cim_status cim_cc_flow_graph(const cim_cc_graph *network, const cim_hw_arch *arch, cim_arena *ar,
+                             const cim_cc_graph **out, cim_err *err)
+{
+    *out = network;
+    if (arch->schedule.dynamic != CIM_HW_DYNAMIC_CROSSBAR || !cim_cc_graph_has_written(network))
+        return CIM_OK;
+    cim_cc_graph *g = cim_arena_take(ar, 1, sizeof *g);
+    if (!g || cim_cc_graph_on_arrays(network, ar, g) != CIM_OK)
+        return cim_err_set(err, CIM_E_NOMEM, network->name, "out of memory");
+    *out = g;
     return CIM_OK;
 }

@@ -32,13 +32,16 @@ int64_t cim_cc_tiling_rows(const cim_cc_tiling *t)
     return t->tile_rows * t->pack;
 }
 
+int64_t cim_cc_tiling_columns(const cim_cc_tiling *t)
+{
+    return t->by_columns ? t->slices * t->polarities : t->polarities;
+}
+
 int64_t cim_cc_tiling_weights(const cim_cc_tiling *t)
 {
-    int64_t weights = t->tile_cols;
-    if (t->by_columns && t->tile_cols % t->slices == 0)
-        weights = t->tile_cols / t->slices;
-    else if (t->by_columns) /* a tile may begin and end inside a weight */
-        weights = (t->tile_cols + t->slices - 2) / t->slices + 1;
+    int64_t each = cim_cc_tiling_columns(t), weights = t->tile_cols / each;
+    if (t->tile_cols % each != 0) /* a tile may begin and end inside a weight */
+        weights = (t->tile_cols + each - 2) / each + 1;
     return least(weights, t->cols) * t->pack;
 }
 
@@ -54,13 +57,12 @@ cim_cc_tile cim_cc_tiling_at(const cim_cc_tiling *t, int64_t u)
     }
     g = place / (t->row_tiles * t->col_tiles);
     cim_cc_tile tile = {.group = g * t->pack, .slice = u % piece};
-    int64_t width = t->by_columns ? t->cols * t->slices : t->cols;
+    int64_t each = cim_cc_tiling_columns(t), width = t->cols * each;
     tile.groups = least(t->pack, t->groups - tile.group);
     tile.first_row = i * t->tile_rows;
     tile.rows = least(t->tile_rows, t->rows - tile.first_row);
     tile.first_col = j * t->tile_cols;
     tile.cols = least(t->tile_cols, width - tile.first_col);
-    int64_t each = t->by_columns ? t->slices : 1;
     tile.first_weight = tile.first_col / each;
     tile.weights = (tile.first_col + tile.cols - 1) / each - tile.first_weight + 1;
     tile.row_slot = g * t->row_tiles + i;

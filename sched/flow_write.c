@@ -194,10 +194,13 @@ static void write_header(writer *w)
                   (long long)c->rows, (long long)c->cols, (long long)c->parallel_rows);
     write_limit(w->out, "l0", c->l0);
     write_limit(w->out, "l1", c->l1);
-    cim_text_addf(w->out,
-                  "\nprecision weights=%lld activations=%lld cell=%lld dac=%lld binding=%s\n",
-                  (long long)c->weight_bits, (long long)c->activation_bits, (long long)c->cell_bits,
-                  (long long)c->dac_bits, cim_cc_flow_binding_words[c->binding]);
+    cim_text_addf(
+        w->out,
+        "\nprecision weights=%lld activations=%lld cell=%lld dac=%lld slices=%lld polarities=%lld "
+        "binding=%s\n",
+        (long long)c->weight_bits, (long long)c->activation_bits, (long long)c->cell_bits,
+        (long long)c->dac_bits, (long long)c->slices, (long long)c->polarities,
+        cim_cc_flow_binding_words[c->binding]);
     cim_text_addf(w->out, "schedule level=%s stagger=%s batch=%lld\n", cim_hw_level_words[c->level],
                   c->stagger ? "true" : "false", (long long)c->batch);
     if (w->p->placement) {
@@ -228,12 +231,13 @@ static void write_tiling(writer *w, const cim_cc_flow_op *o)
                   (long long)o->first_tile, (long long)o->tiles, (long long)o->base,
                   (long long)o->stride);
     cim_text_addf(w->out,
-                  " rows=%lld cols=%lld groups=%lld slices=%lld row_tiles=%lld col_tiles=%lld "
+                  " rows=%lld cols=%lld groups=%lld slices=%lld polarities=%lld row_tiles=%lld "
+                  "col_tiles=%lld "
                   "tile_rows=%lld tile_cols=%lld pack=%lld order=%s",
                   (long long)t->rows, (long long)t->cols, (long long)t->groups,
-                  (long long)t->slices, (long long)t->row_tiles, (long long)t->col_tiles,
-                  (long long)t->tile_rows, (long long)t->tile_cols, (long long)t->pack,
-                  t->column_major ? "columns" : "rows");
+                  (long long)t->slices, (long long)t->polarities, (long long)t->row_tiles,
+                  (long long)t->col_tiles, (long long)t->tile_rows, (long long)t->tile_cols,
+                  (long long)t->pack, t->column_major ? "columns" : "rows");
 }
 
 static void write_segment(writer *w, const cim_cc_graph *g, uint32_t index)

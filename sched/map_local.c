@@ -11,6 +11,7 @@ void cim_cc_flow_tiling(const cim_cc_op *op, const cim_cc_mapping *m, cim_cc_til
                          .cols = op->matrix_cols,
                          .groups = op->groups,
                          .slices = m->slices,
+                         .polarities = m->polarities,
                          .row_tiles = m->row_tiles,
                          .col_tiles = m->col_tiles,
                          .tile_rows = m->tile_rows,

@@ -306,7 +306,7 @@ bool cim_cc_rows_program(const cim_cc_crossbars *c, const int16_t *w, int64_t le
                          int64_t column, int16_t *cell)
 {
     part q = alone(length);
-    return program_slice(c, &q, w, column, cell);
+    return program_column(c, &q, w, column, cell);
 }
 
 int64_t cim_cc_rows_digits(const cim_cc_crossbars *c, const int16_t *x, int64_t length,
@@ -320,11 +320,11 @@ void cim_cc_rows_drive(cim_cc_crossbars *c, const int16_t *cell, bool flip, int6
                        const int16_t *digits, int64_t driven, int64_t length, int64_t *code,
                        int64_t *fix)
 {
-    int64_t sums[MAX_PHASES], weight = INT64_C(1) << (column * c->cell_bits);
+    int64_t sums[MAX_PHASES], weight = INT64_C(1) << (column / c->polarities * c->cell_bits);
     part q = alone(length);
     part_sums(c, &q, cell, digits, sums);
     int64_t sum = convert(c, sums) * weight;
-    *code += flip ? -sum : sum;
+    *code += flip || column % c->polarities == 1 ? -sum : sum;
     *fix += flip ? c->top * driven * weight : 0;
     c->conversions += (double)c->phases;
 }

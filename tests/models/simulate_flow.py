@@ -59,6 +59,30 @@ CHIPS = {
                                        binding="crossbars")),
     "sram segments": ("mvm", chip("crossbar", 6, 4, 32, 64, adc=16)
                       + sets(device__type="sram", chip__offchip_gb_per_s=1)),
+    "signed core": ("cg", chip("core", 60, 3, 48, 50, cell=2, w=5, a=6)
+                    + sets(crossbar__signed_weights="differential")),
+    "signed crossbars": ("mvm", chip("crossbar", 30, 7, 24, 24, 10, cell=3, binding="crossbars")
+                         + sets(crossbar__signed_weights="differential")),
+    "signed parts": ("mvm", chip("crossbar", 3, 5, 16, 50, 5, cell=3)
+                     + sets(crossbar__signed_weights="differential")),
+    "signed wordline": ("vvm", chip("wordline", 60, 8, 64, 50, 16, cell=2)
+                        + sets(crossbar__signed_weights="differential")),
+    "columns": ("mvm", chip("crossbar", 30, 7, 24, 24, 24, cell=2) + sets(schedule__tiling="columns")),
+    "columns cores": ("cg", chip("core", 60, 5, 16, 30, cell=2) + sets(schedule__tiling="columns",
+                                                                       schedule__packing="false")),
+    "lossy signed": ("mvm", chip("crossbar", 30, 7, 32, 50, 12, cell=2, adc=3)
+                     + sets(crossbar__signed_weights="differential", schedule__tiling="columns")),
+    "written core": ("cg", chip("core", 60, 3, 48, 50, cell=2)
+                     + sets(schedule__dynamic_products="crossbar")),
+    "written crossbars": ("mvm", chip("crossbar", 60, 7, 24, 24, 10, cell=3, binding="crossbars")
+                          + sets(schedule__dynamic_products="crossbar")),
+    "written parts": ("mvm", chip("crossbar", 3, 5, 16, 50, 5, cell=3)
+                      + sets(schedule__dynamic_products="crossbar")),
+    "written wordline": ("vvm", chip("wordline", 60, 8, 64, 50, 16, cell=2)
+                         + sets(schedule__dynamic_products="crossbar",
+                                crossbar__signed_weights="differential")),
+    "lossy written": ("mvm", chip("crossbar", 30, 7, 32, 50, 12, cell=2, adc=3)
+                      + sets(schedule__dynamic_products="crossbar")),
     "lossy core": ("cg", chip("core", 60, 3, 48, 50, cell=2, w=5, adc=4)),
     "lossy crossbar": ("mvm", chip("crossbar", 30, 7, 32, 64, 12, cell=2, adc=3)),
     "lossy crossbars": ("mvm", chip("crossbar", 30, 7, 24, 24, 10, cell=3, binding="crossbars",
@@ -102,7 +126,7 @@ def check_network(name, path, inputs, folder):
     for key, v in inputs.items():
         file = os.path.join(folder, key + ".npy")
         np.save(file, v)
-        arrays += ["--input", file]
+        arrays += ["--input", f"{key}={file}"]
         shapes += ["--input", key + "=" + "x".join(map(str, v.shape))]
     for what, (level, flags) in CHIPS.items():
         file = emit(path, f"{name} {what}", level, flags, shapes, folder)

@@ -72,10 +72,11 @@ static cim_cc_tiling random_tiling(uint64_t *seed)
                        .cols = draw(seed, 1, 12),
                        .groups = draw(seed, 1, 5),
                        .slices = draw(seed, 1, 5),
+                       .polarities = draw(seed, 1, 2),
                        .by_columns = draw(seed, 0, 1) == 1,
                        .column_major = draw(seed, 0, 1) == 1,
                        .pack = 1};
-    int64_t width = t.by_columns ? t.cols * t.slices : t.cols;
+    int64_t width = t.cols * cim_cc_tiling_columns(&t);
     bool whole = draw(seed, 0, 2) == 0;
     t.tile_rows = whole ? t.rows : draw(seed, 1, t.rows);
     t.tile_cols = whole ? width : draw(seed, 1, width);
@@ -86,10 +87,11 @@ static cim_cc_tiling random_tiling(uint64_t *seed)
     return t;
 }
 
-/* Every cell of every slice of every weight is in one tile. */
+/* Every cell of every column of every weight is in one tile. */
 static void covers(const cim_cc_tiling *t)
 {
-    int64_t cells = t->groups * t->rows * t->cols * t->slices;
+    int64_t each = cim_cc_tiling_columns(t), columns = t->slices * t->polarities;
+    int64_t cells = t->groups * t->rows * t->cols * columns;
     uint8_t *seen = calloc((size_t)cells, 1);
     for (int64_t u = 0; u < cim_cc_tiling_tiles(t); u++) {
         cim_cc_tile at = cim_cc_tiling_at(t, u);
@@ -98,10 +100,10 @@ static void covers(const cim_cc_tiling *t)
         for (int64_t g = at.group; g < at.group + at.groups; g++)
             for (int64_t r = at.first_row; r < at.first_row + at.rows; r++)
                 for (int64_t x = at.first_col; x < at.first_col + at.cols; x++) {
-                    int64_t w = t->by_columns ? x / t->slices : x;
-                    int64_t s = t->by_columns ? x % t->slices : at.slice;
+                    int64_t w = x / each;
+                    int64_t s = x % each + (t->by_columns ? 0 : at.slice * t->polarities);
                     assert_in_range(w, at.first_weight, at.first_weight + at.weights - 1);
-                    assert_int_equal(seen[((g * t->rows + r) * t->cols + w) * t->slices + s]++, 0);
+                    assert_int_equal(seen[((g * t->rows + r) * t->cols + w) * columns + s]++, 0);
                 }
     }
     for (int64_t i = 0; i < cells; i++)
