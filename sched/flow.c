@@ -50,7 +50,7 @@ const cim_cc_mop_def cim_cc_mop_defs[CIM_CC_N_MOPS] = {
     {"", 4, {TENSOR("out"), {"in", CIM_CC_SLOT_TENSORS, true}, EXPR("step"), MOVED}},
 };
 
-const char *const cim_cc_space_words[] = {"l0", "offchip", "fused", "view", NULL};
+const char *const cim_cc_space_words[] = {"l0", "offchip", "spilled", "fused", "view", NULL};
 const char *const cim_cc_flow_binding_words[] = {"columns", "crossbars", NULL};
 
 /* ---- programs ------------------------------------------------------------------------------------ */

@@ -200,6 +200,7 @@ typedef struct cim_cc_item {
 typedef enum cim_cc_space {
     CIM_CC_SPACE_L0,
     CIM_CC_SPACE_OFFCHIP,
+    CIM_CC_SPACE_SPILLED, /* off-chip between segments: `spill` of segments counts what moves */
     CIM_CC_SPACE_FUSED, /* no storage: its only reader takes it element by element as it appears */
     CIM_CC_SPACE_VIEW   /* no storage: the result of an operator that only renames */
 } cim_cc_space;

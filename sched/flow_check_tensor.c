@@ -96,6 +96,9 @@ static cim_status check_result(checker *c, uint32_t id)
             "t%u is not fused: it has not one reader in its segment that takes "
             "it element by element",
             id);
+    if (t->space == CIM_CC_SPACE_SPILLED && c->to_segment[id] == c->from_segment[id])
+        return cim_cc_check_fail(c, t->line, "t%u is not read in a later segment: nothing spills",
+                                 id);
     bool whole = t->space != CIM_CC_SPACE_L0 || c->to_segment[id] > c->from_segment[id] ||
                  !c->p->segments[c->from_segment[id]].pipelined;
     if (whole && t->window != t->rows)
@@ -151,8 +154,9 @@ static cim_status check_overlap(checker *c)
         return cim_cc_check_nomem(c);
     for (uint32_t i = 0; i < c->p->n_tensors; i++) {
         const cim_cc_tensor *t = &c->p->tensors[i];
-        if (t->space == CIM_CC_SPACE_L0 || t->space == CIM_CC_SPACE_OFFCHIP)
-            v[n++] = (place){t->address, t->address + size_of(t), i, (uint32_t)t->space};
+        bool l0 = t->space == CIM_CC_SPACE_L0;
+        if (l0 || t->space == CIM_CC_SPACE_OFFCHIP || t->space == CIM_CC_SPACE_SPILLED)
+            v[n++] = (place){t->address, t->address + size_of(t), i, !l0};
     }
     qsort(v, n, sizeof *v, place_order);
     for (uint32_t i = 0; i < n; i++)

@@ -106,9 +106,13 @@ static void describe(places *x, cim_cc_op_id id)
 static void place_result(places *x, cim_cc_op_id id)
 {
     cim_cc_tensor *t = &x->e->p->tensors[id];
-    if (t->space == CIM_CC_SPACE_L0 &&
-        (x->e->plan->ops[id].offchip || !fit(x, id, t->window * t->row_elements, &t->address)))
-        place_offchip(x, t);
+    bool offchip = x->e->plan->ops[id].offchip;
+    if (t->space != CIM_CC_SPACE_L0 ||
+        (!offchip && fit(x, id, t->window * t->row_elements, &t->address)))
+        return;
+    place_offchip(x, t);
+    if (x->crosses[id] && !offchip)
+        t->space = CIM_CC_SPACE_SPILLED;
 }
 
 bool cim_cc_flow_place_tensors(emitter *e)
