@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 import lib
 
@@ -139,10 +140,37 @@ def check_network(name, path, inputs, folder):
                     np.array_equal(with_flow, plain))
 
 
+def check_resnet(folder):
+    """A whole network at its full size, in every mode."""
+    try:
+        import torch
+        import torchvision
+    except ImportError as e:
+        print("ResNet-18 skipped:", e)
+        return
+    torch.manual_seed(0)
+    net = torchvision.models.resnet18(weights=None)
+    nets.settle(net)
+    x = torch.randn(1, 3, 224, 224)
+    path, array = os.path.join(folder, "resnet18.onnx"), os.path.join(folder, "image.npy")
+    torch.onnx.export(net, x, path, opset_version=14)
+    np.save(array, x.numpy())
+    for level, flags in [("cg", sets(computing_mode="core")), ("mvm", []),
+                         ("vvm", sets(computing_mode="wordline", crossbar__parallel_rows=64))]:
+        file = emit(path, f"resnet18 {level}", level, flags, [], folder)
+        start = time.monotonic()
+        y = simulate(path, ["--input", array], folder, flags + ["--flow", file])
+        print(f"resnet18 {level}: {time.monotonic() - start:.1f} s, "
+              f"{os.path.getsize(file) / 1e3:.0f} kB")
+        exact = simulate(path, ["--input", array], folder, flags + ["--reference"])
+        checks.true(f"resnet18 {level}", np.array_equal(y, exact))
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         for name, path, inputs, _ in nets.networks(folder):
             check_network(name, path, inputs, folder)
+        check_resnet(folder)
     checks.finish()
 
 
