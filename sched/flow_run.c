@@ -96,13 +96,14 @@ static bool core_grow(core *c, int64_t need)
 }
 
 /* A range of a core's buffer; the core gets its memory when it is used. */
-static core *core_range(cim_cc_flow_run *f, int64_t k, int64_t address, int64_t n)
+static cim_status core_range(cim_cc_flow_run *f, const cim_cc_item *it, int64_t k, int64_t address,
+                             int64_t n, core **out)
 {
     if (k < 0 || k >= f->p->chip.cores || address < 0 || n < 0 || n > f->capacity ||
         address > f->capacity - n)
-        return NULL;
-    core *c = &f->cores[k];
-    return address + n <= c->size || core_grow(c, address + n) ? c : NULL;
+        return damaged(f, it, "an address beyond the core's buffer");
+    *out = &f->cores[k];
+    return address + n <= (*out)->size || core_grow(*out, address + n) ? CIM_OK : nomem(f);
 }
 
 static void cores_clear(cim_cc_flow_run *f)
@@ -132,9 +133,8 @@ static cim_status load(cim_cc_flow_run *f, const cim_cc_item *it)
     int64_t product = value(f, it, CIM_CC_LOAD_PRODUCT), first = value(f, it, CIM_CC_LOAD_FIRST);
     int64_t n = value(f, it, CIM_CC_LOAD_LENGTH), address = value(f, it, CIM_CC_LOAD_ADDRESS);
     int64_t all = f->product->groups * f->product->rows;
-    core *c = core_range(f, value(f, it, CIM_CC_LOAD_CORE), address, n);
-    if (!c)
-        return damaged(f, it, "an address beyond the core's buffer, or no memory for it");
+    core *c;
+    CIM_TRY(core_range(f, it, value(f, it, CIM_CC_LOAD_CORE), address, n, &c));
     if (product < 0 || product >= f->product->count || first < 0 || n > all || first > all - n)
         return damaged(f, it, "no such inputs");
     gather(f, product);
@@ -155,9 +155,9 @@ static cim_status read_tile(cim_cc_flow_run *f, const cim_cc_item *it, int64_t x
     cim_cc_tile t = cim_cc_tiling_at(&f->o->tiling, tile);
     if (rows < 0) /* all of them */
         rows = t.rows * t.groups;
-    const core *c = core_range(f, xb / chip->crossbars, in, rows);
-    if (!c || !core_range(f, xb / chip->crossbars, out, t.weights * t.groups))
-        return damaged(f, it, "an address beyond the core's buffer, or no memory for it");
+    core *c;
+    CIM_TRY(core_range(f, it, xb / chip->crossbars, in, rows, &c));
+    CIM_TRY(core_range(f, it, xb / chip->crossbars, out, t.weights * t.groups, &c));
     if (!cim_cc_tiles_read(&f->tiles, tile, row, rows, c->in + in, c->code + out, c->fix + out))
         return nomem(f);
     return CIM_OK;
@@ -212,9 +212,9 @@ static cim_status store(cim_cc_flow_run *f, const cim_cc_item *it)
         seen = slot;
         cim_cc_tile tile = cim_cc_tiling_at(t, u);
         int64_t at = address + slot * cim_cc_tiling_weights(t);
-        core *c = core_range(f, value(f, it, CIM_CC_STORE_CORE), at, tile.weights * tile.groups);
-        if (!c)
-            return damaged(f, it, "an address beyond the core's buffer");
+        core *c;
+        CIM_TRY(
+            core_range(f, it, value(f, it, CIM_CC_STORE_CORE), at, tile.weights * tile.groups, &c));
         drain(f, c, at, &tile, product);
     }
     return CIM_OK;
