@@ -11,9 +11,8 @@
 #include "hwspace/base/memory.h"
 #include "hwspace/base/status.h"
 #include "hwspace/base/text.h"
+#include "sched/cycle.h"
 #include "sched/model.h"
-
-typedef struct cim_cc_program cim_cc_program; /* sched/flow.h */
 
 /** Values of one network input, in C order; borrowed. */
 typedef struct cim_cc_sim_input {
@@ -82,8 +81,10 @@ void cim_cc_sim_clear(cim_cc_sim *sim);
  *  @return CIM_E_INPUT naming the first that has not */
 CIM_MUST_CHECK cim_status cim_cc_sim_weights_check(const cim_cc_model *model, cim_err *err);
 
-/** `simulate --json` and the table a person reads. */
-void cim_cc_sim_write_json(const cim_cc_sim *sim, cim_jw *w, const char *key);
+/** `simulate --json` and the table a person reads.
+ *  @param cycle  the cycle simulation of the same point, written as "cycle"; NULL: none */
+void cim_cc_sim_write_json(const cim_cc_sim *sim, const cim_cc_cycle *cycle, cim_jw *w,
+                           const char *key);
 void cim_cc_sim_write_text(const cim_cc_sim *sim, cim_text *out);
 
 #endif
