@@ -4,6 +4,7 @@
 #include "costmodel/cost.h"
 #include "hwspace/base/memory.h"
 #include "sched/model.h"
+#include "sched/flow.h"
 #include "sched/plan.h"
 
 #include <stdio.h>
@@ -31,7 +32,7 @@ static const cim_job_option compile_options[] = {
     {"--input", "NAME=1x3x224x224", true, "bind the shape of a network input"},
     {"--json", "FILE", false, "write the whole result as JSON (- for stdout)"},
     {"--detail", NULL, false, "also every choice the duplication pass could make"},
-    {"--emit", "FILE", false, "write the meta-operator flow (not in this version)"},
+    {"--emit", "FILE", false, "write the meta-operator flow (- for stdout)"},
     {0}};
 
 /* Load, override, check: the architecture a command works on. */
@@ -150,11 +151,37 @@ static cim_status write_plan(const cim_job_args *args, const cim_cc_plan *plan, 
         s = cim_job_output(file, &t, err);
         cim_text_clear(&t);
     }
-    if (s == CIM_OK && !(file && !strcmp(file, "-"))) {
+    const char *emit = cim_job_args_value(args, "--emit");
+    if (s == CIM_OK && !(file && !strcmp(file, "-")) && !(emit && !strcmp(emit, "-"))) {
         cim_cc_plan_write_text(plan, detail, &t);
         s = cim_job_print(&t, err);
     }
     cim_text_clear(&t);
+    return s;
+}
+
+/* --emit: the plan as a program, when there is one. */
+static cim_status emit_flow(const cim_job_args *args, const cim_hw_arch *arch,
+                            const cim_cc_plan *plan, cim_err *err)
+{
+    const cim_cc_graph *graph = cim_cc_plan_graph(plan);
+    const char *file = cim_job_args_value(args, "--emit");
+    if (!file)
+        return CIM_OK;
+    cim_cc_program *program = NULL;
+    CIM_TRY(cim_cc_flow_emit(plan, &program, err));
+    cim_text t;
+    cim_text_init(&t);
+    cim_cc_flow_write(program, graph, &t);
+    cim_status s = cim_cc_flow_check(program, "emitted flow", graph, arch, err);
+    if (s == CIM_E_INPUT && err)
+        err->code = CIM_E_INTERNAL; /* what the compiler writes must be legal */
+    if (s == CIM_OK)
+        s = cim_job_output(file, &t, err);
+    else if (s == CIM_E_INPUT)
+        s = CIM_E_INTERNAL;
+    cim_text_clear(&t);
+    cim_cc_program_destroy(program);
     return s;
 }
 
@@ -171,6 +198,8 @@ static cim_status compile_on(const cim_job_args *args, const cim_hw_arch *arch,
     cim_cc_result result;
     const cim_cc_plan *plan = NULL;
     cim_status s = cim_cc_compile_bounded(prepared, arch, &chip, &ar, &result, &plan, err);
+    if (s == CIM_OK && result.feasible)
+        s = emit_flow(args, arch, plan, err);
     if (s == CIM_OK)
         s = write_plan(args, plan, err);
     cim_arena_clear(&ar);
@@ -181,9 +210,6 @@ static cim_status compile_on(const cim_job_args *args, const cim_hw_arch *arch,
 static cim_status compile(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
 {
     (void)parallel;
-    if (cim_job_args_has(args, "--emit"))
-        return cim_err_set(err, CIM_E_INPUT, "--emit",
-                           "writing the meta-operator flow is not available in this version");
     cim_hw_arch arch;
     CIM_TRY(load_arch(args, args->positional[1], &arch, err));
     cim_cc_model_options options = {.sequence_length = arch.workload.sequence_length};
@@ -207,6 +233,6 @@ const cim_job_command cim_job_arch_commands[] = {
      "tiers, capacity, peak throughput, area and power of a chip", show_options, 1, 1, show},
     {"compile",
      "compile MODEL ARCH [--set PATH=VALUE]... [--library FILE] [--level L] [--objective O] "
-     "[--json FILE] [--detail]",
+     "[--json FILE] [--detail] [--emit FILE]",
      "compile a network for one chip and price it", compile_options, 2, 2, compile},
     {0}};

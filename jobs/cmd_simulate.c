@@ -3,6 +3,8 @@
 
 #include "hwspace/base/memory.h"
 #include "hwspace/base/npy.h"
+#include "jobs/simulate_cycle.h"
+#include "sched/flow.h"
 #include "sched/plan.h"
 #include "sched/sim.h"
 
@@ -18,7 +20,10 @@ static const cim_job_option simulate_options[] = {
     {"--output", "[NAME=]Y.npy", true, "write a network output as float32"},
     {"--reference", NULL, false, "plain integer arithmetic, no crossbars"},
     {"--json", "FILE", false, "write what was measured as JSON (- for stdout)"},
-    {"--flow", "FILE", false, "a meta-operator flow to run (not in this version)"},
+    {"--library", "FILE", false, "component library to lay over the built-in one"},
+    {"--trace", "FILE", false, "write what runs when for ui.perfetto.dev (Chrome trace JSON)"},
+    {"--power", "FILE", false, "write the power over time as CSV (time_s,power_w)"},
+    {"--flow", "FILE", false, "run this meta-operator flow (of compile --emit)"},
     {0}};
 
 enum { MAX_ARRAYS = 32 };
@@ -32,7 +37,11 @@ typedef struct session {
     char *bindings[MAX_ARRAYS]; /* "NAME=1x3x8x8" for the import */
     size_t n_arrays;
     cim_cc_model *model;
+    cim_cc_program *flow; /* NULL: none given */
+    cim_arena arena;      /* of the graph that the flow is of, when it is not the network's */
+    bool functional;      /* with --input: numbers, too */
     cim_cc_sim sim;
+    cim_job_cycle cycle; /* not with --reference, which uses no chip */
 } session;
 
 /* A path may hold '=': what stands before the first is a name only when no file is called that. */
@@ -118,6 +127,25 @@ static cim_status load_model(session *s, cim_err *err)
     return cim_cc_model_load(s->args->positional[0], &options, &s->model, err);
 }
 
+/* --flow: read and check it. */
+static cim_status load_flow(session *s, cim_err *err)
+{
+    const char *path = cim_job_args_value(s->args, "--flow");
+    char *text;
+    size_t size;
+    if (!path)
+        return CIM_OK;
+    CIM_TRY(cim_file_read(path, CIM_CC_FLOW_MAX_FILE, &text, &size, err));
+    const cim_cc_graph *graph;
+    cim_status st =
+        cim_cc_flow_graph(cim_cc_model_graph(s->model), &s->arch, &s->arena, &graph, err);
+    if (st == CIM_OK)
+        st = cim_cc_flow_parse(text, size, path, graph, &s->flow, err);
+    cim_free(text);
+    CIM_TRY(st);
+    return cim_cc_flow_check(s->flow, path, graph, &s->arch, err);
+}
+
 static cim_status run(session *s, cim_err *err)
 {
     cim_cc_sim_input inputs[MAX_ARRAYS];
@@ -126,8 +154,8 @@ static cim_status run(session *s, cim_err *err)
                                        .rank = s->arrays[i].rank,
                                        .dims = s->arrays[i].dims,
                                        .values = s->arrays[i].values};
-    return cim_cc_simulate(s->model, &s->arch, inputs, s->n_arrays,
-                           cim_job_args_has(s->args, "--reference"), &s->sim, err);
+    return cim_cc_simulate_flow(s->model, &s->arch, s->flow, inputs, s->n_arrays,
+                                cim_job_args_has(s->args, "--reference"), &s->sim, err);
 }
 
 static const cim_cc_sim_output *output_find(const cim_cc_sim *sim, const char *value,
@@ -163,6 +191,30 @@ static cim_status write_arrays(const session *s, cim_err *err)
     return CIM_OK;
 }
 
+static void write_json(const session *s, cim_text *t)
+{
+    const cim_cc_cycle *cycle = s->cycle.result.feasible ? &s->cycle.cycle : NULL;
+    cim_jw w;
+    cim_jw_init(&w, t, true);
+    if (s->functional)
+        cim_cc_sim_write_json(&s->sim, cycle, &w, NULL);
+    else
+        cim_cc_cycle_write_json(cycle, &w, NULL);
+    cim_text_add(t, "\n");
+}
+
+static void write_text(const session *s, cim_text *t)
+{
+    if (s->functional)
+        cim_cc_sim_write_text(&s->sim, t);
+    if (s->cycle.result.feasible) {
+        cim_text_add(t, s->functional ? "\n" : "");
+        cim_cc_cycle_write_text(&s->cycle.cycle, t);
+    } else if (s->cycle.result.reason[0]) {
+        cim_text_addf(t, "\nno cycle simulation: %s\n", s->cycle.result.reason);
+    }
+}
+
 static cim_status report(const session *s, cim_err *err)
 {
     const char *file = cim_job_args_value(s->args, "--json");
@@ -170,49 +222,63 @@ static cim_status report(const session *s, cim_err *err)
     cim_text_init(&t);
     cim_status st = CIM_OK;
     if (file) {
-        cim_jw w;
-        cim_jw_init(&w, &t, true);
-        cim_cc_sim_write_json(&s->sim, &w, NULL);
-        cim_text_add(&t, "\n");
+        write_json(s, &t);
         st = cim_job_output(file, &t, err);
         cim_text_clear(&t);
     }
     if (st == CIM_OK && !(file && !strcmp(file, "-"))) {
-        cim_cc_sim_write_text(&s->sim, &t);
+        write_text(s, &t);
         st = cim_job_print(&t, err);
     }
     cim_text_clear(&t);
     return st;
 }
 
+/* An infeasible point still has a meaning as numbers, but no cycles. */
+static cim_status run_cycle(session *s, cim_err *err)
+{
+    CIM_TRY(cim_job_cycle_run(s->args, &s->arch, s->model, s->flow, &s->cycle, err));
+    if (!s->cycle.result.feasible && !s->functional)
+        return cim_err_set(err, CIM_E_INPUT, s->arch.name, "infeasible: %s",
+                           s->cycle.result.reason);
+    return cim_job_cycle_files(s->args, &s->cycle, err);
+}
+
 static cim_status simulate_session(session *s, cim_err *err)
 {
+    s->functional = cim_job_args_has(s->args, "--input");
     CIM_TRY(set_arch(s, err));
     CIM_TRY(read_arrays(s, err));
     CIM_TRY(load_model(s, err));
-    CIM_TRY(run(s, err));
+    CIM_TRY(load_flow(s, err));
+    if (s->functional)
+        CIM_TRY(run(s, err));
+    if (!cim_job_args_has(s->args, "--reference"))
+        CIM_TRY(run_cycle(s, err));
     CIM_TRY(write_arrays(s, err));
     return report(s, err);
 }
 
 static cim_status simulate(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
 {
+    static const char *const with_input[] = {"--output", "--reference"};
     (void)parallel;
-    if (cim_job_args_has(args, "--flow"))
-        return cim_err_set(err, CIM_E_INPUT, "--flow",
-                           "running a meta-operator flow is not available in this version");
-    if (!cim_job_args_has(args, "--input"))
-        return cim_err_set(err, CIM_E_INPUT, "simulate",
-                           "cycle simulation is not available in this version; with --input X.npy "
-                           "the network is simulated functionally");
+    for (size_t i = 0; i < 2; i++)
+        if (cim_job_args_has(args, with_input[i]) && !cim_job_args_has(args, "--input"))
+            return cim_err_set(err, CIM_E_INPUT, with_input[i],
+                               "needs the values of the network's inputs: --input X.npy");
     session *s = cim_alloc(1, sizeof *s);
     if (!s)
         return cim_err_set(err, CIM_E_NOMEM, "simulate", "out of memory");
     s->args = args;
+    cim_arena_init(&s->arena);
     cim_status st = cim_hw_arch_load(args->positional[1], &s->arch, err);
     if (st == CIM_OK) {
         st = simulate_session(s, err);
+        cim_job_cycle_clear(&s->cycle);
         cim_cc_sim_clear(&s->sim);
+        cim_cc_program_destroy(s->flow);
+        cim_arena_clear(&s->arena);
         cim_cc_model_destroy(s->model);
         cim_hw_arch_clear(&s->arch);
     }
@@ -227,8 +293,9 @@ static cim_status simulate(const cim_job_args *args, const cim_job_parallel *par
 
 const cim_job_command cim_job_simulate_commands[] = {
     {"simulate",
-     "simulate MODEL ARCH --input X.npy [--output Y.npy] [--reference] [--set PATH=VALUE]... "
-     "[--json FILE]",
-     "run a network with its weights through the crossbars of a chip", simulate_options, 2, 2,
-     simulate},
+     "simulate MODEL ARCH [--input X.npy [--output Y.npy] [--reference]] [--flow FILE] [--set "
+     "PATH=VALUE]... "
+     "[--library FILE] [--level L] [--objective O] [--json FILE] [--trace FILE] [--power FILE]",
+     "run a compiled network cycle by cycle and, with --input, its numbers through the crossbars",
+     simulate_options, 2, 2, simulate},
     {0}};

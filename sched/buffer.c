@@ -30,6 +30,27 @@ typedef struct reader {
 
 enum { MOST_READERS = 16 };
 
+static bool in_parts(const cim_cc_plan *plan, cim_cc_op_id id)
+{
+    return plan->node_of[id] != UINT32_MAX && plan->nodes[plan->node_of[id]].n_parts > 1;
+}
+
+/* Whether all rows of a result are kept: it is made or read in parts, each of which goes through all of
+ * it, or read again in a later segment. */
+static bool kept_whole(const cim_cc_plan *plan, const cim_cc_range *r, cim_cc_op_id id)
+{
+    const cim_cc_graph *g = plan->graph;
+    cim_cc_op_id last = plan->prepared->last_reader[id];
+    if (in_parts(plan, id) || last >= r->end_op)
+        return true;
+    for (cim_cc_op_id to = id + 1; to <= last; to++)
+        for (uint32_t k = g->ops[to].first_edge;
+             in_parts(plan, to) && k < g->ops[to].first_edge + g->ops[to].n_edges; k++)
+            if (g->edges[k].producer == id)
+                return true;
+    return false;
+}
+
 static uint32_t find_readers(const cim_cc_context *cx, const cim_cc_range *r, cim_cc_op_id id,
                              reader *out, cim_cc_op_id *last)
 {
@@ -65,7 +86,8 @@ static int64_t window_steps(const cim_cc_context *cx, cim_cc_op_id id, reader *r
         int64_t oldest = (int64_t)s + 1;
         for (uint32_t i = 0; i < n; i++) {
             reader *r = &readers[i];
-            while (r->at < r->steps && r->done[r->at] <= now)
+            /* what reads this very row is not done before it, even when neither takes time */
+            while (r->at < r->steps && r->done[r->at] <= now && r->need[r->at] <= s)
                 r->at++;
             int64_t low = r->at == r->steps ? oldest
                           : r->all          ? 1
@@ -97,8 +119,7 @@ static bool describe(const cim_cc_context *cx, const cim_cc_range *r, cim_cc_op_
         return false; /* read in later segments only, fused with its reader, or not at all */
     uint32_t steps = cx->flow->stream[id].steps;
     int64_t window = steps;
-    bool whole = plan->node_of[id] != UINT32_MAX && plan->nodes[plan->node_of[id]].n_parts > 1;
-    if (cim_cc_pipelined(plan) && n != UINT32_MAX && !whole)
+    if (cim_cc_pipelined(plan) && n != UINT32_MAX && !kept_whole(plan, r, id))
         window = window_steps(cx, id, readers, n);
     plan->ops[id].window_rows = op->rows * op->images * window / steps;
     if (plan->ops[id].window_rows < 1)

@@ -5,6 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+const cim_cc_graph *cim_cc_plan_graph(const cim_cc_plan *plan)
+{
+    return plan->graph;
+}
+
 static cim_status scratch_alloc(cim_cc_context *cx)
 {
     cim_cc_plan *plan = cx->plan;

@@ -192,7 +192,8 @@ static uint32_t list_variants(const cim_cc_plan *plan, const cim_cc_op *op, cim_
          wanted = (out[n - 1].map.row_groups + 1) / 2) {
         cim_cc_variant *v = &out[n];
         cim_cc_map_matrix(op, a, wanted, &v->map);
-        if (n > 0 && v->map.crossbars > chip)
+        if (n > 0 && (v->map.crossbars > chip ||
+                      !cim_cc_local_fits(plan, op, &v->map, 1, v->map.crossbars, NULL, 0)))
             break;
         v->units = plan->units_are_cores ? cim_cc_ceil_div(v->map.crossbars, a->core.crossbars)
                                          : v->map.crossbars;
@@ -217,7 +218,9 @@ static bool count_nodes(cim_cc_plan *plan, uint64_t *total)
         cim_cc_mapping m;
         int64_t parts, crossbars;
         cim_cc_map_matrix(op, &plan->arch, 0, &m);
-        if (!node_parts(plan, op, &m, &parts, &crossbars))
+        if (!node_parts(plan, op, &m, &parts, &crossbars) ||
+            !cim_cc_local_fits(plan, op, &m, parts, crossbars, plan->result.reason,
+                               sizeof plan->result.reason))
             return false;
         *total += (uint64_t)parts;
         if (parts > most) {

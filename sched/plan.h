@@ -77,6 +77,10 @@ CIM_MUST_CHECK cim_status cim_cc_compile_bounded(const cim_cc_prepared *prepared
  *  many as fit side by side and one below the other; 1 when none do or schedule.packing is off. */
 int64_t cim_cc_packed_groups(const cim_hw_arch *arch, int64_t rows, int64_t cols, int64_t groups);
 
+/** The graph that was compiled: the network's, or the one with products of two activations on
+ *  crossbars; lives as long as the prepared network. */
+const cim_cc_graph *cim_cc_plan_graph(const cim_cc_plan *plan);
+
 /** `compile --json` and the table a person reads. @param detail also candidates and budgets */
 void cim_cc_plan_write_json(const cim_cc_plan *plan, bool detail, cim_jw *w, const char *key);
 void cim_cc_plan_write_text(const cim_cc_plan *plan, bool detail, cim_text *out);

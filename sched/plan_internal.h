@@ -345,6 +345,10 @@ void cim_cc_map_matrix(const cim_cc_op *op, const cim_hw_arch *a, int64_t wanted
                        cim_cc_mapping *m);
 /** Time in which the crossbars of a copy work on a product, without its other resources [ns]. */
 double cim_cc_convert_ns(const cim_cc_plan *plan, const cim_cc_variant *v);
+/** Whether a core's buffer holds the inputs and sums of an operator's tiles (map_local.c).
+ *  @param parts, crossbars  of one part  @param[out] reason  why not; NULL: not wanted */
+bool cim_cc_local_fits(const cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_mapping *m,
+                       int64_t parts, int64_t crossbars, char *reason, size_t size);
 /** Pass map. @return false: infeasible, plan->result.reason filled */
 bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status);
 /** Pass duplicate, first half: the choices of every node. */

@@ -171,7 +171,7 @@ static bool on_crossbars(const cim_cc_run *r, uint32_t node)
                   (written && op->dynamic_product && op->matrix_rows > 0));
 }
 
-static cim_status run_node(cim_cc_run *r, uint32_t i)
+cim_status cim_cc_sim_run_node(cim_cc_run *r, uint32_t i)
 {
     const cim_cc_net_node *node = &r->net->nodes[i];
     r->x.node = node;
@@ -204,7 +204,7 @@ static cim_status run_node(cim_cc_run *r, uint32_t i)
 }
 
 /* A folded BatchNorm has run with its product; its parameters are no longer needed. */
-static void skip_folded(cim_cc_run *r, uint32_t i)
+void cim_cc_sim_skip_folded(cim_cc_run *r, uint32_t i)
 {
     const cim_cc_net_node *node = &r->net->nodes[i];
     for (uint32_t k = 0; k < node->n_inputs; k++)
@@ -332,27 +332,33 @@ static cim_status run_all(cim_cc_run *r, const cim_cc_sim_input *inputs, size_t 
     memset(r->bn_of, 0xff, net->n_nodes * sizeof *r->bn_of);
     count_uses(r, needed);
     CIM_TRY(inputs_set(r, inputs, n));
-    for (uint32_t k = 0; k < 2 * net->n_nodes; k++) {
+    for (uint32_t k = 0; k < (r->flow ? 1 : 2) * net->n_nodes; k++) {
         /* constants first: a product reads the parameters of the BatchNorm behind it */
         uint32_t i = k % net->n_nodes;
         if (!needed[i] || constant_node(net, i) != (k < net->n_nodes))
             continue;
         if (net->folded[i] != CIM_CC_INVALID)
-            skip_folded(r, i);
+            cim_cc_sim_skip_folded(r, i);
         else
-            CIM_TRY(run_node(r, i));
+            CIM_TRY(cim_cc_sim_run_node(r, i));
     }
+    if (r->flow)
+        CIM_TRY(cim_cc_flow_execute(r, needed));
     sim->ops = r->ops;
     sim->n_ops = r->n_ops;
     return outputs_take(r, sim);
 }
 
 static cim_status run_once(const cim_cc_model *model, const cim_hw_arch *arch,
-                           const cim_cc_sim_input *inputs, size_t n, bool reference,
-                           cim_cc_sim *sim, cim_err *err)
+                           const cim_cc_program *flow, const cim_cc_sim_input *inputs, size_t n,
+                           bool reference, cim_cc_sim *sim, cim_err *err)
 {
-    cim_cc_run r = {
-        .model = model, .net = model->net, .arch = arch, .reference = reference, .err = err};
+    cim_cc_run r = {.model = model,
+                    .net = model->net,
+                    .arch = arch,
+                    .reference = reference,
+                    .flow = flow,
+                    .err = err};
     memset(sim, 0, sizeof *sim);
     cim_arena_init(&sim->arena);
     cim_arena_init(&r.scratch);
@@ -426,12 +432,20 @@ cim_status cim_cc_simulate(const cim_cc_model *model, const cim_hw_arch *arch,
                            const cim_cc_sim_input *inputs, size_t n_inputs, bool reference,
                            cim_cc_sim *out, cim_err *err)
 {
+    return cim_cc_simulate_flow(model, arch, NULL, inputs, n_inputs, reference, out, err);
+}
+
+cim_status cim_cc_simulate_flow(const cim_cc_model *model, const cim_hw_arch *arch,
+                                const cim_cc_program *flow, const cim_cc_sim_input *inputs,
+                                size_t n_inputs, bool reference, cim_cc_sim *out, cim_err *err)
+{
     cim_cc_sim sim, exact;
     CIM_TRY(precision_check(arch, err));
     CIM_TRY(cim_cc_sim_weights_check(model, err));
-    CIM_TRY(run_once(model, arch, inputs, n_inputs, reference, &sim, err));
+    flow = reference ? NULL : flow;
+    CIM_TRY(run_once(model, arch, flow, inputs, n_inputs, reference, &sim, err));
     if (!reference) {
-        cim_status s = run_once(model, arch, inputs, n_inputs, true, &exact, err);
+        cim_status s = run_once(model, arch, NULL, inputs, n_inputs, true, &exact, err);
         if (s != CIM_OK) {
             cim_cc_sim_clear(&sim);
             return s;

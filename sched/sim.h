@@ -11,6 +11,7 @@
 #include "hwspace/base/memory.h"
 #include "hwspace/base/status.h"
 #include "hwspace/base/text.h"
+#include "sched/cycle.h"
 #include "sched/model.h"
 
 /** Values of one network input, in C order; borrowed. */
@@ -68,14 +69,22 @@ typedef struct cim_cc_sim {
 CIM_MUST_CHECK cim_status cim_cc_simulate(const cim_cc_model *model, const cim_hw_arch *arch,
                                           const cim_cc_sim_input *inputs, size_t n_inputs,
                                           bool reference, cim_cc_sim *out, cim_err *err);
+/** The same, operator by operator as a meta-operator flow says (sched/flow.h).
+ *  @param flow  passed cim_cc_flow_check for this model and architecture; NULL: as above */
+CIM_MUST_CHECK cim_status cim_cc_simulate_flow(const cim_cc_model *model, const cim_hw_arch *arch,
+                                               const cim_cc_program *flow,
+                                               const cim_cc_sim_input *inputs, size_t n_inputs,
+                                               bool reference, cim_cc_sim *out, cim_err *err);
 void cim_cc_sim_clear(cim_cc_sim *sim);
 
 /** Whether the model can be simulated functionally at all: every stored tensor has its values.
  *  @return CIM_E_INPUT naming the first that has not */
 CIM_MUST_CHECK cim_status cim_cc_sim_weights_check(const cim_cc_model *model, cim_err *err);
 
-/** `simulate --json` and the table a person reads. */
-void cim_cc_sim_write_json(const cim_cc_sim *sim, cim_jw *w, const char *key);
+/** `simulate --json` and the table a person reads.
+ *  @param cycle  the cycle simulation of the same point, written as "cycle"; NULL: none */
+void cim_cc_sim_write_json(const cim_cc_sim *sim, const cim_cc_cycle *cycle, cim_jw *w,
+                           const char *key);
 void cim_cc_sim_write_text(const cim_cc_sim *sim, cim_text *out);
 
 #endif

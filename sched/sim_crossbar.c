@@ -101,8 +101,8 @@ static bool buffers(cim_cc_crossbars *c, cim_arena *memory)
     return c->parts && c->cells && c->flipped && c->weight_sum && c->digits && c->code && c->fix;
 }
 
-cim_cc_crossbars *cim_cc_crossbars_create(cim_arena *memory, const cim_hw_arch *arch,
-                                          const cim_cc_sim_product *p)
+cim_cc_crossbars *cim_cc_crossbars_open(cim_arena *memory, const cim_hw_arch *arch,
+                                        const cim_cc_sim_product *p)
 {
     cim_cc_crossbars *c = cim_arena_alloc(memory, 1, sizeof *c);
     if (!c)
@@ -120,9 +120,14 @@ cim_cc_crossbars *cim_cc_crossbars_create(cim_arena *memory, const cim_hw_arch *
     double together = fmin((double)arch->crossbar.parallel_rows, (double)p->rows);
     c->step = cim_cost_adc_step(arch, together);
     c->last_code = pow(2, (double)arch->crossbar.adc_bits) - 1;
-    if (!fill_codes(c, memory, cim_cost_adc_full_scale(arch, together)) || !buffers(c, memory))
-        return NULL;
-    return c;
+    return fill_codes(c, memory, cim_cost_adc_full_scale(arch, together)) ? c : NULL;
+}
+
+cim_cc_crossbars *cim_cc_crossbars_create(cim_arena *memory, const cim_hw_arch *arch,
+                                          const cim_cc_sim_product *p)
+{
+    cim_cc_crossbars *c = cim_cc_crossbars_open(memory, arch, p);
+    return c && buffers(c, memory) ? c : NULL;
 }
 
 double cim_cc_crossbars_step(const cim_cc_crossbars *c)
@@ -269,9 +274,57 @@ void cim_cc_crossbars_drive(cim_cc_crossbars *c, const int16_t *x, int64_t n, do
     for (int64_t v = 0; v < n; v++)
         for (int64_t j = 0; j < c->cols; j++) {
             int64_t i = v * c->cols + j;
-            int64_t fix =
-                c->fix[i] - c->weight_offset * all[v] - c->input_offset * c->weight_sum[j];
-            acc[i] = c->code_of ? c->step * (double)c->code[i] + (double)fix
-                                : (double)(c->code[i] + fix);
+            cim_cc_rows_correct(c, all[v], c->weight_sum[j], &c->fix[i]);
+            acc[i] = cim_cc_crossbars_value(c, c->code[i], c->fix[i]);
         }
+}
+
+/* ---- rows that are converted together, one column at a time ------------------------------------- */
+
+int64_t cim_cc_crossbars_phases(const cim_cc_crossbars *c)
+{
+    return c->phases;
+}
+
+double cim_cc_crossbars_value(const cim_cc_crossbars *c, int64_t code, int64_t fix)
+{
+    return c->code_of ? c->step * (double)code + (double)fix : (double)(code + fix);
+}
+
+void cim_cc_rows_correct(const cim_cc_crossbars *c, int64_t driven, int64_t weight_sum,
+                         int64_t *fix)
+{
+    *fix -= c->weight_offset * driven + c->input_offset * weight_sum;
+}
+
+static part alone(int64_t length)
+{
+    return (part){.length = length, .pitch = cim_cc_pitch(length)};
+}
+
+bool cim_cc_rows_program(const cim_cc_crossbars *c, const int16_t *w, int64_t length,
+                         int64_t column, int16_t *cell)
+{
+    part q = alone(length);
+    return program_column(c, &q, w, column, cell);
+}
+
+int64_t cim_cc_rows_digits(const cim_cc_crossbars *c, const int16_t *x, int64_t length,
+                           int16_t *digits)
+{
+    part q = alone(length);
+    return cut_digits(c, &q, x, digits);
+}
+
+void cim_cc_rows_drive(cim_cc_crossbars *c, const int16_t *cell, bool flip, int64_t column,
+                       const int16_t *digits, int64_t driven, int64_t length, int64_t *code,
+                       int64_t *fix)
+{
+    int64_t sums[MAX_PHASES], weight = INT64_C(1) << (column / c->polarities * c->cell_bits);
+    part q = alone(length);
+    part_sums(c, &q, cell, digits, sums);
+    int64_t sum = convert(c, sums) * weight;
+    *code += flip || column % c->polarities == 1 ? -sum : sum;
+    *fix += flip ? c->top * driven * weight : 0;
+    c->conversions += (double)c->phases;
 }

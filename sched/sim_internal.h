@@ -33,6 +33,8 @@ typedef struct cim_cc_run {
     cim_cc_infer x;     /* the node being run; errors stick in x.status */
     cim_cc_sim_op *ops; /* room for every crossbar operator of the graph */
     uint32_t n_ops;
+    const cim_cc_program *flow; /* NULL: products at the level of the graph */
+    struct cim_cc_flow_run *flow_run;
 } cim_cc_run;
 
 /** Values of input i of the current node (stored tensors are read on first use); NULL when it is
@@ -122,5 +124,49 @@ void cim_cc_crossbars_program(cim_cc_crossbars *c, int64_t group, int64_t col, i
 /** Drive vectors x[n][pitch], n <= CIM_CC_SIM_BLOCK, into the programmed columns: acc[n][cols]. */
 void cim_cc_crossbars_drive(cim_cc_crossbars *c, const int16_t *x, int64_t n, double *acc);
 enum { CIM_CC_SIM_BLOCK = 16 };
+
+/* The same in pieces, for whoever places cells in crossbars himself (flow_run.c): rows of a matrix
+ * that are converted together, a physical column at a time. */
+
+/** Without room for cells: only what follows may be called.
+ *  @param p  needs rows and offset_input */
+cim_cc_crossbars *cim_cc_crossbars_open(cim_arena *memory, const cim_hw_arch *arch,
+                                        const cim_cc_sim_product *p);
+int64_t cim_cc_crossbars_phases(const cim_cc_crossbars *c);
+/** The cells of one column of a weight (which slice of it) from the weights w[length].
+ *  @param[out] cell  [pitch(length)]  @return whether they are stored complemented */
+bool cim_cc_rows_program(const cim_cc_crossbars *c, const int16_t *w, int64_t length,
+                         int64_t column, int16_t *cell);
+/** @param[out] digits  [phases][pitch(length)]  @return the sum of what is driven */
+int64_t cim_cc_rows_digits(const cim_cc_crossbars *c, const int16_t *x, int64_t length,
+                           int16_t *digits);
+/** Drive and convert; adds to the codes and corrections of the weight. */
+void cim_cc_rows_drive(cim_cc_crossbars *c, const int16_t *cell, bool flip, int64_t column,
+                       const int16_t *digits, int64_t driven, int64_t length, int64_t *code,
+                       int64_t *fix);
+/** What offsets of weights and inputs add, once per weight and rows. */
+void cim_cc_rows_correct(const cim_cc_crossbars *c, int64_t driven, int64_t weight_sum,
+                         int64_t *fix);
+/** Codes and corrections of all rows -> the product. */
+double cim_cc_crossbars_value(const cim_cc_crossbars *c, int64_t code, int64_t fix);
+
+/* ---- running a flow ------------------------------------------------------------------------------ */
+
+typedef struct cim_cc_flow_run cim_cc_flow_run; /* flow_run.c */
+
+/** Sums of a product's results as a flow left them: [groups][count][cols]. */
+typedef struct cim_cc_flow_sums {
+    const cim_cc_crossbars *crossbars;
+    int64_t *code, *fix;
+} cim_cc_flow_sums;
+
+/** Runs the operator blocks of the product in hand (all its parts). Fails the node on errors.
+ *  @param[out] sums  live in the run's scratch memory  @return whether it went well */
+bool cim_cc_flow_product(cim_cc_run *r, const cim_cc_sim_product *p, cim_cc_flow_sums *sums);
+/** Runs the whole flow; nodes of constants have run. @param needed  per node */
+cim_status cim_cc_flow_execute(cim_cc_run *r, const bool *needed);
+/** One node; see sim.c. */
+cim_status cim_cc_sim_run_node(cim_cc_run *r, uint32_t i);
+void cim_cc_sim_skip_folded(cim_cc_run *r, uint32_t i);
 
 #endif

@@ -46,7 +46,8 @@ static void write_output(const cim_cc_sim *sim, const cim_cc_sim_output *o, cim_
     cim_jw_object_end(w);
 }
 
-void cim_cc_sim_write_json(const cim_cc_sim *sim, cim_jw *w, const char *key)
+void cim_cc_sim_write_json(const cim_cc_sim *sim, const cim_cc_cycle *cycle, cim_jw *w,
+                           const char *key)
 {
     cim_jw_object(w, key);
     cim_jw_string(w, "tool", "cimdse " CIM_VERSION);
@@ -63,6 +64,8 @@ void cim_cc_sim_write_json(const cim_cc_sim *sim, cim_jw *w, const char *key)
     for (uint32_t i = 0; i < sim->n_ops; i++)
         write_op(sim, &sim->ops[i], w);
     cim_jw_array_end(w);
+    if (cycle)
+        cim_cc_cycle_write_json(cycle, w, "cycle");
     cim_jw_object_end(w);
 }
 

@@ -366,9 +366,22 @@ static void error_add(cim_cc_sim_error *e, const int64_t *exact, const double *a
     e->n += (double)n;
 }
 
+/* What a flow made of the same products. */
+static void take_sums(const cim_cc_sim_product *p, const cim_cc_flow_sums *sums, int64_t group,
+                      int64_t first, int64_t n, int64_t col, int64_t cols, double *acc)
+{
+    for (int64_t v = 0; v < n; v++)
+        for (int64_t c = 0; c < cols; c++) {
+            int64_t i = (group * p->count + first + v) * p->cols + col + c;
+            acc[v * cols + c] =
+                cim_cc_crossbars_value(sums->crossbars, sums->code[i], sums->fix[i]);
+        }
+}
+
 /* One group's columns col..col+cols, block by block of vectors. */
-static void run_columns(job *j, cim_cc_crossbars *c, int64_t group, int64_t col, int64_t cols,
-                        int16_t *x, int64_t *exact, double *acc, cim_cc_sim_error *e)
+static void run_columns(job *j, cim_cc_crossbars *c, const cim_cc_flow_sums *sums, int64_t group,
+                        int64_t col, int64_t cols, int16_t *x, int64_t *exact, double *acc,
+                        cim_cc_sim_error *e)
 {
     const cim_cc_sim_product *p = &j->p;
     const cim_hw_workload *w = &j->r->arch->workload;
@@ -378,8 +391,11 @@ static void run_columns(job *j, cim_cc_crossbars *c, int64_t group, int64_t col,
         int64_t n = p->count - first < CIM_CC_SIM_BLOCK ? p->count - first : CIM_CC_SIM_BLOCK;
         p->fill(p, group, first, n, x);
         cim_cc_exact_block(p, group, x, n, col, cols, bound, exact);
-        if (c) {
+        if (sums)
+            take_sums(p, sums, group, first, n, col, cols, acc);
+        else if (c)
             cim_cc_crossbars_drive(c, x, n, acc);
+        if (sums || c) {
             error_add(e, exact, acc, n * cols);
         } else {
             for (int64_t i = 0; i < n * cols; i++)
@@ -415,7 +431,10 @@ static void run_groups(job *j, cim_cc_sim_op *o)
     cim_cc_sim_product *p = &j->p;
     cim_cc_sim_error e = {0, 0, 0, 0};
     cim_cc_crossbars *c = NULL;
-    if (!r->reference) {
+    cim_cc_flow_sums sums;
+    if (r->flow && !cim_cc_flow_product(r, p, &sums))
+        return;
+    if (!r->reference && !r->flow) {
         c = cim_cc_crossbars_create(&r->scratch, r->arch, p);
         if (!c) {
             cim_cc_sim_nomem(r);
@@ -434,12 +453,13 @@ static void run_groups(job *j, cim_cc_sim_op *o)
             int64_t cols = p->cols - col < most ? p->cols - col : most;
             if (c)
                 cim_cc_crossbars_program(c, g, col, cols);
-            run_columns(j, c, g, col, cols, x, exact, acc, &e);
+            run_columns(j, c, r->flow ? &sums : NULL, g, col, cols, x, exact, acc, &e);
         }
-    o->adc_step = c ? cim_cc_crossbars_step(c) : 1;
-    o->conversions = c && r->arch->crossbar.adcs > 0 ? cim_cc_crossbars_conversions(c) : 0;
+    const cim_cc_crossbars *used = r->flow ? sums.crossbars : c;
+    o->adc_step = used ? cim_cc_crossbars_step(used) : 1;
+    o->conversions = used && r->arch->crossbar.adcs > 0 ? cim_cc_crossbars_conversions(used) : 0;
     double mean = e.n > 0 ? e.sum / e.n : 0;
-    o->sqnr_db = !c             ? (double)NAN
+    o->sqnr_db = !used          ? (double)NAN
                  : e.noise == 0 ? (double)INFINITY
                                 : ratio_db(e.square / e.n - mean * mean, e.noise / e.n);
     analytical(r->arch, o);

@@ -804,8 +804,9 @@ def check_messages(path, inputs, folder):
     ints = array("ints.npy", np.array([[1, 2, 31]]))
     words = os.path.join(folder, "attention.onnx")
     for what, sentence, command in [
-            ("no input", "cycle simulation is not available", [path, "isaac"]),
-            ("flow", "not available", [path, "isaac", "--flow", "x.flow"]),
+            ("no input", "needs the values of the network's inputs",
+             [path, "isaac", "--reference"]),
+            ("flow", "x.flow", [path, "isaac", "--flow", "x.flow"]),
             ("no weights", "shapes only", ["vgg8", "isaac", "--input",
                                            array("v.npy", np.zeros((1, 3, 32, 32)))]),
             ("missing", "cannot be opened", [path, "isaac", "--input", "nowhere.npy"]),
@@ -852,4 +853,5 @@ def main():
         sys.exit(1)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@
 #include "costmodel/cost.h"
 #include "hwspace/base/memory.h"
 #include "hwspace/base/rng.h"
+#include "sched/flow.h"
 #include "sched/sim_internal.h"
 
 #include <math.h>
@@ -357,6 +358,63 @@ static void wrong_inputs(void **state)
     cim_cc_model_destroy(bare);
 }
 
+/* The flow of a network, from a plan for the chip. */
+static cim_cc_program *flow_of(const cim_cc_model *m, const cim_hw_arch *a)
+{
+    cim_cost_library *library;
+    cim_cost_chip chip;
+    cim_cc_prepared *prepared;
+    cim_cc_result result;
+    cim_cc_program *flow = NULL;
+    const cim_cc_plan *plan;
+    cim_arena ar;
+    char reason[CIM_CC_REASON];
+    cim_arena_init(&ar);
+    assert_int_equal(cim_cost_library_load(&library, NULL), CIM_OK);
+    assert_true(cim_cost_chip_price(library, a, &chip, reason, sizeof reason));
+    assert_int_equal(cim_cc_prepare(cim_cc_model_graph(m), &prepared, NULL), CIM_OK);
+    assert_int_equal(cim_cc_compile(prepared, a, &chip, &ar, &result, &plan, NULL), CIM_OK);
+    assert_true(result.feasible);
+    assert_int_equal(cim_cc_flow_emit(plan, &flow, NULL), CIM_OK);
+    assert_int_equal(cim_cc_flow_check(flow, "flow", cim_cc_model_graph(m), a, NULL), CIM_OK);
+    cim_arena_clear(&ar);
+    cim_cc_prepared_destroy(prepared);
+    cim_cost_library_destroy(library);
+    return flow;
+}
+
+/* A flow gives the numbers of the graph, lossy ones too, or says that memory ran out. */
+static void flow_runs_and_memory_may_run_out(void **state)
+{
+    (void)state;
+    cim_cc_model *m = network(true);
+    cim_hw_arch a = small_chip(4);
+    cim_cc_program *flow = flow_of(m, &a);
+    cim_cc_sim graph, sim;
+    assert_int_equal(cim_cc_simulate(m, &a, &input, 1, false, &graph, NULL), CIM_OK);
+    unsigned long n = 1;
+    for (; n < 10000; n++) {
+        cim_err err = {0};
+        cim_alloc_fail_after(n);
+        cim_status s = cim_cc_simulate_flow(m, &a, flow, &input, 1, false, &sim, &err);
+        cim_alloc_fail_after(0);
+        if (s == CIM_OK)
+            break;
+        if (s != CIM_E_NOMEM || !err.message[0])
+            fail_msg("allocation %lu: status %d, \"%s\"", n, (int)s, err.message);
+    }
+    assert_true(n > 20 && n < 10000);
+    assert_memory_equal(graph.outputs[0].values, sim.outputs[0].values, 5 * sizeof(double));
+    assert_true(graph.ops[0].adc_step > 1 && graph.ops[0].adc_step == sim.ops[0].adc_step);
+    assert_true(graph.ops[0].conversions == sim.ops[0].conversions);
+    assert_true(graph.ops[0].sqnr_db == sim.ops[0].sqnr_db);
+    cim_cc_sim_clear(&graph);
+    cim_cc_sim_clear(&sim);
+    cim_cc_program_destroy(flow);
+    cim_hw_arch_clear(&a);
+    cim_cc_model_destroy(m);
+}
+
 int main(void)
 {
     cim_rng_library_init();
@@ -368,6 +426,7 @@ int main(void)
         cmocka_unit_test(lossy_crossbars_stay_within_half_a_step),
         cmocka_unit_test(network_runs),
         cmocka_unit_test(memory_may_run_out),
+        cmocka_unit_test(flow_runs_and_memory_may_run_out),
         cmocka_unit_test(wrong_inputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,297 @@
+/* What the legs of a product take and draw. Times follow the map pass's equations, core by core, with
+ * what the flow says moves and is added; energies are the count pass's events, divided over products and
+ * legs, so that the trace adds up to the plan's energy. */
+#include "sched/cycle_internal.h"
+#include "sched/dynamic.h"
+
+#include <math.h>
+#include <string.h>
+
+static double bits_of(const cim_cc_plan *plan, double elements)
+{
+    return elements * (double)plan->arch.workload.activation_bits;
+}
+
+/* Elements of one inference over the off-chip link: the network's inputs and outputs, and results that have
+ * no room in the global buffer, which go out once and come back for every reader of the segment. */
+static void border(const cim_cc_plan *plan, cim_cc_op_id id, double *in, double *out)
+{
+    const cim_cc_graph *g = plan->graph;
+    const cim_cc_op *op = &g->ops[id];
+    *in = *out = 0.0;
+    for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
+        cim_cc_op_id from = g->edges[k].producer;
+        if (from == CIM_CC_INVALID)
+            *in += (double)g->edges[k].elements;
+        else if (plan->ops[from].offchip && plan->ops[from].segment == plan->ops[id].segment)
+            *in += plan->prepared->traffic_out[from];
+    }
+    for (uint32_t i = 0; i < g->n_outputs; i++)
+        if (g->outputs[i] == id)
+            *out += (double)op->out_elements;
+    if (plan->ops[id].offchip)
+        *out += plan->prepared->traffic_out[id];
+}
+
+/* ---- energies --------------------------------------------------------------------------------------- */
+
+static void leg_energy(const cim_cc_plan *plan, cim_cc_cycle_leg *leg, cim_cost_event e, double n)
+{
+    double pj = n * plan->chip.unit_pj[e];
+    leg->pj += pj;
+    leg->share[cim_cost_event_kind(e)] += pj; /* a fraction at the end */
+}
+
+/* The resource that does an event. */
+static const cim_cc_leg leg_of[CIM_COST_N_EVENTS] = {
+    [CIM_EV_CELL_READ] = CIM_CC_LEG_CROSSBAR,   [CIM_EV_XB_STEP] = CIM_CC_LEG_CROSSBAR,
+    [CIM_EV_DAC] = CIM_CC_LEG_CROSSBAR,         [CIM_EV_ADC] = CIM_CC_LEG_CROSSBAR,
+    [CIM_EV_SAMPLE_HOLD] = CIM_CC_LEG_CROSSBAR, [CIM_EV_SHIFT_ADD] = CIM_CC_LEG_CROSSBAR,
+    [CIM_EV_L1_READ_BIT] = CIM_CC_LEG_L1,       [CIM_EV_L1_WRITE_BIT] = CIM_CC_LEG_L1,
+    [CIM_EV_L0_READ_BIT] = CIM_CC_LEG_L0_IN,    [CIM_EV_L0_WRITE_BIT] = CIM_CC_LEG_L0_OUT,
+    [CIM_EV_NOC_BIT_HOP] = CIM_CC_LEG_NOC_OUT,  [CIM_EV_ALU_ADD] = CIM_CC_LEG_POOL,
+    [CIM_EV_ALU_MUL] = CIM_CC_LEG_POOL,         [CIM_EV_ALU_DIV] = CIM_CC_LEG_POOL,
+    [CIM_EV_ALU_SPECIAL] = CIM_CC_LEG_POOL,     [CIM_EV_OFFCHIP_BIT] = CIM_CC_LEG_OFFCHIP_OUT,
+    [CIM_EV_CELL_WRITE] = CIM_CC_LEG_CROSSBAR};
+
+/* Energies of one product by leg. @param per  products of an inference, times parts */
+static void energies(const cim_cc_plan *plan, cim_cc_cycle_node *n, bool crossbar, double per)
+{
+    double ev[CIM_COST_N_EVENTS], in, out;
+    cim_cc_count_op(plan, n->op, ev);
+    border(plan, n->op, &in, &out);
+    double hops_in = bits_of(plan, plan->prepared->traffic_in[n->op]) * plan->ops[n->op].in_hops;
+    for (int i = 0; i < CIM_COST_N_EVENTS; i++) {
+        cim_cost_event e = (cim_cost_event)i;
+        cim_cc_leg leg = crossbar && e == CIM_EV_ALU_ADD ? CIM_CC_LEG_CORE_ALU : leg_of[e];
+        double first = 0.0; /* on the way in */
+        if (e == CIM_EV_NOC_BIT_HOP) {
+            first = fmin(hops_in, ev[e]);
+            leg_energy(plan, &n->leg[CIM_CC_LEG_NOC_IN], e, first / per);
+        } else if (e == CIM_EV_OFFCHIP_BIT) {
+            first = fmin(bits_of(plan, in), ev[e]);
+            leg_energy(plan, &n->leg[CIM_CC_LEG_OFFCHIP_IN], e, first / per);
+        }
+        leg_energy(plan, &n->leg[leg], e, fmax(0.0, ev[e] - first) / per);
+    }
+}
+
+/* Energy whose resource takes no time is drawn while the main leg works. */
+static void settle(cim_cc_cycle_node *n)
+{
+    cim_cc_cycle_leg *main = &n->leg[n->main];
+    for (int l = 0; l < CIM_CC_N_LEGS; l++) {
+        cim_cc_cycle_leg *leg = &n->leg[l];
+        if (leg->ns > 0.0 || leg == main)
+            continue;
+        main->pj += leg->pj;
+        for (int k = 0; k < CIM_COST_N_KINDS; k++)
+            main->share[k] += leg->share[k];
+        memset(leg->share, 0, sizeof leg->share);
+        leg->pj = 0.0;
+    }
+}
+
+/* ---- times --------------------------------------------------------------------------------------------- */
+
+/* Transfers over what the whole chip shares. */
+static void shared_times(const cim_cc_plan *plan, cim_cc_cycle_node *n)
+{
+    const cim_cost_chip *c = &plan->chip;
+    double per = (double)n->products, in, out;
+    border(plan, n->op, &in, &out);
+    n->leg[CIM_CC_LEG_OFFCHIP_IN].ns = bits_of(plan, in) / per / c->offchip_bits_per_ns;
+    n->leg[CIM_CC_LEG_OFFCHIP_OUT].ns = bits_of(plan, out) / per / c->offchip_bits_per_ns;
+    n->leg[CIM_CC_LEG_L0_IN].ns = bits_of(plan, n->moved_in) / c->l0_bits_per_ns;
+    n->leg[CIM_CC_LEG_L0_OUT].ns = bits_of(plan, n->moved_out) / c->l0_bits_per_ns;
+}
+
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+/* Bits through one core's buffer for one product when `tiles` crossbars of a copy are in it: the rows
+ * of its tiles in, their columns out (as the map pass counts for the busiest core). */
+static double core_bits(const cim_cc_plan *plan, const cim_cc_tiling *t, int64_t tiles)
+{
+    double per_row = (double)(t->col_tiles * cim_cc_tiling_piece(t)), n = (double)tiles;
+    double slots = t->column_major ? least(n, (double)t->row_tiles) : ceil(n / per_row);
+    double rows = least(slots * (double)cim_cc_tiling_rows(t), (double)(t->rows * t->groups));
+    double cols = least(n * (double)plan->arch.crossbar.cols, (double)(t->cols * t->groups));
+    return bits_of(plan, rows + cols);
+}
+
+static void core_times(const cim_cc_cycle_source *source, const cim_cc_tiling *t,
+                       const cim_cc_cycle_segment *s, cim_cc_cycle_node *n)
+{
+    static const cim_cc_leg leg[CIM_CC_N_CORE] = {[CIM_CC_CORE_NOC_IN] = CIM_CC_LEG_NOC_IN,
+                                                  [CIM_CC_CORE_L1] = CIM_CC_LEG_L1,
+                                                  [CIM_CC_CORE_ALU] = CIM_CC_LEG_CORE_ALU,
+                                                  [CIM_CC_CORE_NOC_OUT] = CIM_CC_LEG_NOC_OUT};
+    const cim_cc_plan *plan = source->plan;
+    const cim_cost_chip *c = &plan->chip;
+    for (uint32_t k = n->first_lane; k < s->n_lanes; k++)
+        for (uint32_t i = 0; i < s->lanes[k].n_parts; i++) {
+            cim_cc_cycle_part *p = &source->parts[s->lanes[k].first_part + i];
+            p->ns[CIM_CC_CORE_NOC_IN] = bits_of(plan, p->in) / c->noc_link_bits_per_ns;
+            p->ns[CIM_CC_CORE_NOC_OUT] = bits_of(plan, p->out) / c->noc_link_bits_per_ns;
+            p->ns[CIM_CC_CORE_L1] = core_bits(plan, t, p->tiles) / c->l1_bits_per_ns;
+            p->ns[CIM_CC_CORE_ALU] = p->adds * c->alu_add_cycles / c->core_alu_ops_per_ns;
+            for (int r = 0; r < CIM_CC_N_CORE; r++) /* whether such a leg takes time at all */
+                n->leg[leg[r]].ns = fmax(n->leg[leg[r]].ns, p->ns[r]);
+        }
+}
+
+/* Writing an operand: all crossbars of a copy at once, row by row, as fast as it arrives. */
+static void price_operand(const cim_cc_plan *plan, const cim_cc_flow_op *block,
+                          cim_cc_cycle_node *n)
+{
+    const cim_cc_op *op = &plan->graph->ops[n->op];
+    cim_cc_mapping m = {.crossbars = block->tiles, .rows_used = cim_cc_tiling_rows(&block->tiling)};
+    double ev[CIM_COST_N_EVENTS] = {0};
+    if (!cim_cc_op_is_written(op))
+        return;
+    cim_cc_count_writes(plan, op, 1.0 / block->n_parts, ev);
+    n->operand_ns = cim_cc_before_ns(plan, op, &m);
+    n->operand_pj = cim_cost_energy(&plan->chip, ev, 0.0, n->operand_share);
+    for (int k = 0; k < CIM_COST_N_KINDS && n->operand_pj > 0.0; k++)
+        n->operand_share[k] /= n->operand_pj;
+}
+
+static double digital_cycles(const cim_cc_plan *plan, const cim_cc_op *op)
+{
+    const cim_cost_chip *c = &plan->chip;
+    return (double)op->alu_add * c->alu_add_cycles + (double)op->alu_mul * c->alu_mul_cycles +
+           (double)op->alu_div * c->alu_div_cycles +
+           (double)op->alu_special * c->alu_special_cycles;
+}
+
+void cim_cc_cycle_price(const cim_cc_cycle_source *source, const cim_cc_flow_op *block,
+                        cim_cc_cycle_segment *s, cim_cc_cycle_node *n)
+{
+    const cim_cc_plan *plan = source->plan;
+    const cim_hw_arch *a = &plan->arch;
+    const cim_cc_op *op = &plan->graph->ops[n->op];
+    bool crossbar = block->unit == CIM_CC_UNIT_CROSSBAR;
+    if (block->unit != CIM_CC_UNIT_NONE)
+        shared_times(plan, n);
+    if (crossbar) {
+        int64_t phases = cim_cc_ceil_div(a->workload.activation_bits, a->crossbar.dac_bits);
+        n->main = CIM_CC_LEG_CROSSBAR;
+        n->leg[CIM_CC_LEG_CROSSBAR].ns = (double)(phases * n->row_groups) * plan->chip.step_ns;
+        n->collect_ns = plan->chip.mvm_fill_ns;
+        core_times(source, &block->tiling, s, n);
+        price_operand(plan, block, n);
+    } else {
+        n->main = CIM_CC_LEG_POOL;
+        if (block->unit == CIM_CC_UNIT_DIGITAL)
+            n->leg[CIM_CC_LEG_POOL].ns =
+                digital_cycles(plan, op) / plan->alu_ops_per_ns / (double)n->products;
+        for (int l = 0; l < CIM_CC_N_LEGS && !(n->leg[n->main].ns > 0.0); l++)
+            if (n->leg[l].ns > 0.0)
+                n->main = (cim_cc_leg)l; /* an unlimited ALU: a bus paces the steps */
+    }
+    energies(plan, n, crossbar, (double)n->products * (crossbar ? block->n_parts : 1.0));
+    settle(n);
+}
+
+/* ---- what takes no time ---------------------------------------------------------------------------------- */
+
+static bool takes_time(const cim_cc_cycle_node *n)
+{
+    return n->leg[n->main].ns > 0.0;
+}
+
+static void give_energy(cim_cc_cycle_node *n, cim_cc_cycle_node *to)
+{
+    double ratio = (double)n->products / (double)to->products;
+    cim_cc_cycle_leg *from = &n->leg[n->main], *by = &to->leg[to->main]; /* settled: all is there */
+    by->pj += from->pj * ratio;
+    for (int k = 0; k < CIM_COST_N_KINDS; k++)
+        by->share[k] += from->share[k] * ratio;
+    memset(from->share, 0, sizeof from->share);
+    from->pj = 0.0;
+}
+
+/* Energy of operators that take no time is drawn by their first producer that does, spread over its
+ * products; by a reader where there is none; else by any operator of the segment that takes time. */
+void cim_cc_cycle_price_rest(cim_cc_cycle_segment *s, uint32_t *by)
+{
+    const cim_cc_graph *g = s->source->plan->graph;
+    uint32_t any = UINT32_MAX;
+    for (uint32_t i = 0; i < s->n_nodes; i++) {
+        const cim_cc_op *op = &g->ops[s->nodes[i].op];
+        by[i] = takes_time(&s->nodes[i]) ? i : UINT32_MAX;
+        if (any == UINT32_MAX)
+            any = by[i];
+        for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
+            cim_cc_op_id producer = g->edges[k].producer;
+            uint32_t from = producer == CIM_CC_INVALID ? UINT32_MAX : s->source->node_of[producer];
+            if (from == UINT32_MAX || from >= i)
+                continue;
+            if (by[i] == UINT32_MAX)
+                by[i] = by[from];
+            else if (by[from] == UINT32_MAX)
+                by[from] = by[i];
+        }
+    }
+    for (uint32_t i = 0; i < s->n_nodes; i++) {
+        uint32_t to = by[i] == UINT32_MAX ? any : by[i];
+        if (to != UINT32_MAX && to != i)
+            give_energy(&s->nodes[i], &s->nodes[to]);
+    }
+    for (uint32_t i = 0; i < s->n_nodes; i++)
+        for (int l = 0; l < CIM_CC_N_LEGS; l++)
+            for (int k = 0; k < CIM_COST_N_KINDS && s->nodes[i].leg[l].pj > 0.0; k++)
+                s->nodes[i].leg[l].share[k] /= s->nodes[i].leg[l].pj;
+}
+
+/* ---- reload ---------------------------------------------------------------------------------------------- */
+
+/* Cells and wordlines that a segment's program writes. */
+typedef struct writes {
+    const cim_cc_program *flow;
+    const cim_cc_flow_op *block;
+    double cells, bits; /* of all copies; distinct */
+    int64_t rows;       /* of the fullest crossbar */
+} writes;
+
+static void write_tiles(writes *w)
+{
+    const cim_cc_tiling *t = &w->block->tiling;
+    for (int64_t u = w->block->first_tile; u < w->block->first_tile + w->block->tiles; u++) {
+        cim_cc_tile tile = cim_cc_tiling_at(t, u);
+        double cells = (double)(tile.groups * tile.rows * tile.cols);
+        w->cells += cells * (double)w->block->copies;
+        w->bits += cells / (double)t->slices * (double)w->flow->chip.weight_bits;
+        if (tile.groups * tile.rows > w->rows)
+            w->rows = tile.groups * tile.rows;
+    }
+}
+
+void cim_cc_cycle_reload_of(const cim_cc_cycle_source *source, uint32_t segment,
+                            cim_cc_cycle_reload *out)
+{
+    const cim_cc_plan *plan = source->plan;
+    const cim_cost_chip *c = &plan->chip;
+    const cim_cc_flow_segment *s = &source->flow->segments[segment];
+    writes w = {.flow = source->flow};
+    *out = (cim_cc_cycle_reload){0};
+    if (source->flow->n_segments < 2)
+        return;
+    for (uint32_t i = 0; i < s->n; i++) {
+        w.block = &source->flow->ops[s->first + i];
+        if (w.block->unit == CIM_CC_UNIT_CROSSBAR &&
+            !cim_cc_op_is_written(&plan->graph->ops[w.block->op]))
+            write_tiles(&w);
+    }
+    double bits = w.bits + s->spill_bits;
+    out->write_pj = w.cells * c->unit_pj[CIM_EV_CELL_WRITE];
+    out->offchip_pj = bits * c->unit_pj[CIM_EV_OFFCHIP_BIT];
+    out->offchip_ns = bits / c->offchip_bits_per_ns;
+    out->ns = fmax((double)w.rows * c->write_row_ns, out->offchip_ns);
+    double cap = plan->arch.schedule.peak_power_cap_w * 1e3 - c->leakage_mw;
+    if (cap > 0.0) /* programming no faster than the power cap allows */
+        out->ns = fmax(out->ns, (out->write_pj + out->offchip_pj) / cap);
+}
