@@ -190,24 +190,25 @@ static void add_copy(builder *b, const cim_cc_item *loop, int64_t copy)
     if (b->nomem)
         return;
     merge_parts(b);
-    double in = 0.0, out = 0.0, adds = 0.0;
+    double in = 0.0, out = 0.0, adds = 0.0, tiles = 0.0;
     cim_cc_cycle_part *parts = b->source->parts + b->lane->first_part;
     for (uint32_t i = 0; i < b->lane->n_parts; i++) {
         in += parts[i].in * parts[i].count;
         out += parts[i].out * parts[i].count;
         adds += parts[i].adds * parts[i].count;
+        tiles += (double)(parts[i].tiles * parts[i].count);
     }
     if (copy == 0) {
         n->moved_in = in;
         n->moved_out = out;
         n->adds = adds;
-        return;
     }
-    /* Statements say what the first copy's move; one that lies on more cores moves as much in all. */
+    /* Statements say what the first copy's move; one that lies on more cores moves as much in all. A core
+     * adds the sums of the tiles it holds. */
     for (uint32_t i = 0; i < b->lane->n_parts; i++) {
         parts[i].in *= in > 0.0 ? n->moved_in / in : 1.0;
         parts[i].out *= out > 0.0 ? n->moved_out / out : 1.0;
-        parts[i].adds *= adds > 0.0 ? n->adds / adds : 1.0;
+        parts[i].adds = n->adds * (double)parts[i].tiles / tiles;
     }
 }
 
