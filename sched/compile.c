@@ -169,6 +169,27 @@ static bool may_overlap(const request *q, const cim_cc_plan *plan)
            q->arch->chip.cores > 1 && plan->result.feasible && plan->n_segments > 1;
 }
 
+/* Single crossbars have their share of a core's buffer, link and ALU; whole cores have all of it. Where
+ * that matters more than finer copies, a deeper level that ran one operator after another would be
+ * slower than level cg, which it includes. (Pipelined, the search's pace matters more.) */
+static bool may_be_slower(const cim_cc_plan *plan)
+{
+    return plan->result.feasible && plan->arch.schedule.level > CIM_HW_LEVEL_CG &&
+           !plan->arch.schedule.pipeline && plan->n_segments > 1;
+}
+
+static cim_cc_plan *run_whole_cores(const request *q, cim_cc_plan *plan, cim_status *status)
+{
+    cim_hw_arch cores = *q->arch;
+    request r = *q;
+    cores.schedule.level = CIM_HW_LEVEL_CG;
+    r.arch = &cores;
+    cim_cc_plan *other = run(&r, plan->overlapped, status);
+    bool better = *status == CIM_OK && other->result.feasible &&
+                  cim_cc_plan_score(other) < cim_cc_plan_score(plan);
+    return better ? other : plan;
+}
+
 static cim_status compile(const request *q, cim_cc_result *result, const cim_cc_plan **out,
                           cim_err *err)
 {
@@ -180,6 +201,8 @@ static cim_status compile(const request *q, cim_cc_result *result, const cim_cc_
             cim_cc_plan_score(other) < cim_cc_plan_score(plan))
             plan = other;
     }
+    if (status == CIM_OK && may_be_slower(plan))
+        plan = run_whole_cores(q, plan, &status);
     if (status != CIM_OK)
         return cim_err_set(err, status, q->prepared->graph->name, "out of memory compiling");
     if (plan->prepared->n_xb == 0) { /* its SQNR would be infinite, its work none of this chip's */

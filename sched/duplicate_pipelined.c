@@ -10,8 +10,12 @@
  * answers with the critical path of those copies. The best schedule seen is kept. An average of paths
  * never exceeds the largest, so the knapsack's optimum over it bounds the latency of every
  * duplication from below: the gap is known. Start: least bottleneck, then fill under a few bottleneck
- * limits. End: exchanges of units between two operators while they help. */
-#include "sched/plan_internal.h"
+ * limits. End: exchanges of units between two operators while they help.
+ *
+ * All of that is timed as if nobody waited for what is shared (ALUs, global buffer, off-chip link, a
+ * core's resources). Where that matters, a shortlist of copies is then timed as they would be kept, and
+ * exchanges go on from the best. */
+#include "sched/pipeline.h"
 
 #include <math.h>
 #include <string.h>
@@ -21,6 +25,10 @@
  * are the same as in a search. */
 enum { LEAST_ROUNDS = 1, MOST_ROUNDS = 40, ROUND_STEPS = 8000, ROUNDS_BOUND = 60 };
 enum { LEAST_TRIALS = 1, MOST_TRIALS = 200, TRIAL_STEPS = 12000 };
+enum { ALL_STEPS = 200000, ALL_KEPT_STEPS = 40000 };
+enum { SHORTLIST = 3, MOST_KEPT = 26, KEPT_STEPS = 18000, CONTENDED_STEPS = 70000 };
+/* Copies are not compared as they would be kept where that prolongs the best of them by less. */
+static const double ignored = 0.001;
 /* Every operator keeps a little weight so that units no path asks for are still used. */
 static const double least_share = 0.01;
 
@@ -35,7 +43,16 @@ typedef struct demand {
     uint32_t n;
 } demand;
 
+/* Copies on the shortlist: the best without contention; of equals, where shared resources limit, those
+ * that are fastest without them. */
+typedef struct entry {
+    uint32_t *picks; /* of the range */
+    double score, alone_ns;
+} entry;
+
 typedef struct game {
+    entry list[SHORTLIST];
+    uint32_t n_list;
     demand *average;   /* average path, per node of the range */
     double *path;      /* products on the critical path of the last timing */
     double *best_path; /* of the best copies */
@@ -48,6 +65,8 @@ typedef struct game {
     uint32_t **from;      /* per node: the choice that each of them stands for */
     uint32_t *chosen;
     double best;
+    int trials;     /* timings as kept that are left */
+    double kept_ns; /* latency of the best copies when kept */
 } game;
 
 static bool game_alloc(game *g, const cim_cc_context *cx, const cim_cc_range *r)
@@ -67,6 +86,9 @@ static bool game_alloc(game *g, const cim_cc_context *cx, const cim_cc_range *r)
     uint32_t *from = cim_arena_take(cx->ar, choices, sizeof *from);
     g->best = g->limit = INFINITY;
     g->slowest = (double)(cx->plan->arch.workload.batch - 1);
+    for (int i = 0; i < SHORTLIST; i++)
+        if (!(g->list[i].picks = cim_arena_take(cx->ar, n, sizeof(uint32_t))))
+            return false;
     if (!g->average || !g->path || !g->best_path || !g->weighted || !g->room || !g->from ||
         !g->chosen || !room || !from)
         return false;
@@ -152,6 +174,31 @@ static void weigh(const cim_cc_context *cx, const cim_cc_range *r, game *g, doub
     }
 }
 
+static bool ahead_of(const entry *a, const entry *b)
+{
+    return a->score != b->score ? a->score < b->score : a->alone_ns < b->alone_ns;
+}
+
+static void shortlist(game *g, const cim_cc_range *r, const uint32_t *picks, double score)
+{
+    entry e = {.score = score, .alone_ns = r->alone_ns};
+    uint32_t i = g->n_list;
+    for (uint32_t k = 0; k < g->n_list; k++)
+        if (g->list[k].score == e.score && g->list[k].alone_ns == e.alone_ns)
+            return; /* most likely the same copies */
+    if (i == SHORTLIST && !ahead_of(&e, &g->list[i - 1]))
+        return;
+    if (i < SHORTLIST)
+        g->n_list++;
+    else
+        i--;
+    e.picks = g->list[i].picks;
+    for (; i > 0 && ahead_of(&e, &g->list[i - 1]); i--)
+        g->list[i] = g->list[i - 1];
+    g->list[i] = e;
+    memcpy(e.picks, picks + r->first, (r->end - r->first) * sizeof *picks);
+}
+
 /* Solve the weighted knapsack and time its copies (cx->trial); when they are the best so far they
  * go to picks, unless picks is NULL. */
 static cim_status answer(cim_cc_context *cx, cim_cc_range *r, game *g, double limit,
@@ -171,6 +218,8 @@ static cim_status answer(cim_cc_context *cx, cim_cc_range *r, game *g, double li
         first[i] = g->from[i][g->chosen[i]];
     cim_cc_range_time(cx, r, cx->trial, false);
     double score = cim_cc_range_score(cx->plan, r, writes, cx->trial);
+    if (picks)
+        shortlist(g, r, cx->trial, score);
     if (picks && score < g->best) {
         g->best = score;
         memcpy(picks + r->first, first, n * sizeof *picks);
@@ -337,8 +386,21 @@ static void apply(const exchange *x, uint32_t *picks)
         picks[x->down] = x->down_pick;
 }
 
-/* Hill climbing from the best copies known, bounded in work. */
-static cim_status polish(cim_cc_context *cx, cim_cc_range *r, game *g, bool writes, uint32_t *picks)
+/* Score of copies, as they would be when kept (with contention and shared cores) or alone.
+ * @return INFINITY: out of memory */
+static double score_of(cim_cc_context *cx, cim_cc_range *r, bool writes, bool kept,
+                       const uint32_t *picks)
+{
+    bool timed = kept ? cim_cc_range_time_kept(cx, r, picks, 0, false)
+                      : cim_cc_range_time(cx, r, picks, false);
+    if (!timed)
+        return INFINITY;
+    return cim_cc_range_score(cx->plan, r, writes, picks);
+}
+
+/* Hill climbing from the best copies known and their critical path (g->path), bounded in work. */
+static cim_status polish(cim_cc_context *cx, cim_cc_range *r, game *g, bool writes, bool kept,
+                         int trials, uint32_t *picks)
 {
     cim_cc_plan *plan = cx->plan;
     uint32_t n = r->end - r->first;
@@ -348,8 +410,6 @@ static cim_status polish(cim_cc_context *cx, cim_cc_range *r, game *g, bool writ
     int64_t spare = cim_cc_range_budget(plan, r);
     for (uint32_t i = r->first; i < r->end; i++)
         spare -= weight_of(plan, i, picks[i]);
-    int trials = times_affordable(cx, r, TRIAL_STEPS, LEAST_TRIALS, MOST_TRIALS);
-    memcpy(g->path, g->best_path, n * sizeof *g->path);
     exchange x = {0};
     while (trials-- > 0 && find_exchange(cx, r, g, picks, spare, tried, &x)) {
         tried[x.up - r->first] = 1;
@@ -357,14 +417,17 @@ static cim_status polish(cim_cc_context *cx, cim_cc_range *r, game *g, bool writ
             continue;
         memcpy(cx->trial + r->first, picks + r->first, n * sizeof *picks);
         apply(&x, cx->trial);
-        cim_cc_range_time(cx, r, cx->trial, false);
-        double score = cim_cc_range_score(plan, r, writes, cx->trial);
+        double score = score_of(cx, r, writes, kept, cx->trial);
+        if (!kept)
+            shortlist(g, r, cx->trial, score);
         if (!(score < g->best))
             continue;
         g->best = score;
         for (uint32_t i = r->first; i < r->end; i++)
             spare += weight_of(plan, i, picks[i]) - weight_of(plan, i, cx->trial[i]);
         memcpy(picks + r->first, cx->trial + r->first, n * sizeof *picks);
+        if (kept) /* the path is that of the copies alone */
+            cim_cc_range_time(cx, r, picks, false);
         cim_cc_critical_path(cx, r, picks, g->path, &g->path_constant);
         memset(tried, 0, n);
     }
@@ -374,13 +437,12 @@ static cim_status polish(cim_cc_context *cx, cim_cc_range *r, game *g, bool writ
 /* ---- all copies of a small network ---------------------------------------------------------------- */
 
 /* Every combination from node `at` on, heavier ones later. */
-static void try_all(cim_cc_context *cx, cim_cc_range *r, game *g, bool writes, uint32_t at,
-                    int64_t spare, uint32_t *picks)
+static void try_all(cim_cc_context *cx, cim_cc_range *r, game *g, bool writes, bool kept,
+                    uint32_t at, int64_t spare, uint32_t *picks)
 {
     const cim_cc_node *n = &cx->plan->nodes[at];
     if (at == r->end) {
-        cim_cc_range_time(cx, r, cx->trial, false);
-        double score = cim_cc_range_score(cx->plan, r, writes, cx->trial);
+        double score = score_of(cx, r, writes, kept, cx->trial);
         if (score < g->best) {
             g->best = score;
             memcpy(picks + r->first, cx->trial + r->first, (r->end - r->first) * sizeof *picks);
@@ -391,18 +453,112 @@ static void try_all(cim_cc_context *cx, cim_cc_range *r, game *g, bool writes, u
         if (n->choices[j].cost > g->limit)
             continue;
         cx->trial[at] = j;
-        try_all(cx, r, g, writes, at + 1, spare - n->choices[j].weight, picks);
+        try_all(cx, r, g, writes, kept, at + 1, spare - n->choices[j].weight, picks);
     }
 }
 
 /* Whether all combinations can be timed within the work that larger networks are given. */
-static bool few_combinations(const cim_cc_context *cx, const cim_cc_range *r)
+static bool few_combinations(const cim_cc_context *cx, const cim_cc_range *r, int steps)
 {
-    enum { ALL_STEPS = 200000 };
     double combinations = 1.0;
     for (uint32_t i = r->first; i < r->end; i++)
         combinations *= cx->plan->nodes[i].n_choices;
-    return combinations <= times_affordable(cx, r, ALL_STEPS, 0, ALL_STEPS);
+    return combinations <= times_affordable(cx, r, steps, 0, steps);
+}
+
+/* ---- as kept: with contention and shared cores ------------------------------------------------------------------------------- */
+
+/* Time cx->trial as it would be kept, if there is any waiting left to avoid; the better goes to picks. */
+static void try_kept(cim_cc_context *cx, cim_cc_range *r, game *g, bool writes, uint32_t *picks)
+{
+    if (g->trials-- <= 0 || !(g->kept_ns > r->shared_ns))
+        return;
+    double score = score_of(cx, r, writes, true, cx->trial);
+    if (score < g->best) {
+        g->best = score;
+        g->kept_ns = r->latency_ns;
+        memcpy(picks + r->first, cx->trial + r->first, (r->end - r->first) * sizeof *picks);
+    }
+}
+
+/* Spare units to the slowest operator, as long as it can use them. */
+static void speed_slowest(const cim_cc_plan *plan, const cim_cc_range *r, uint32_t *picks)
+{
+    int64_t spare = cim_cc_range_budget(plan, r);
+    for (uint32_t i = r->first; i < r->end; i++)
+        spare -= weight_of(plan, i, picks[i]);
+    for (;;) {
+        uint32_t slowest = r->first;
+        for (uint32_t i = r->first + 1; i < r->end; i++)
+            if (stage_of(plan, i, picks[i]) > stage_of(plan, slowest, picks[slowest]))
+                slowest = i;
+        uint32_t next = picks[slowest] + 1;
+        if (next >= plan->nodes[slowest].n_choices)
+            return;
+        int64_t need = weight_of(plan, slowest, next) - weight_of(plan, slowest, next - 1);
+        if (need > spare)
+            return;
+        spare -= need;
+        picks[slowest] = next;
+    }
+}
+
+/* Copies that matter little to a pipeline alone spread its traffic differently: no more than the least
+ * bottleneck needs; the least sum of stages. */
+static cim_status try_extremes(cim_cc_context *cx, cim_cc_range *r, game *g, bool writes,
+                               uint32_t *picks)
+{
+    uint32_t n = cim_cc_stage_classes(cx, r), *first = cx->trial + r->first;
+    int64_t budget = cim_cc_range_budget(cx->plan, r);
+    double bound;
+    bool fits;
+    cim_arena_mark mark = cim_arena_save(cx->ar);
+    cim_cc_knapsack_min_max(cx->classes, n, budget, 0.0, first);
+    speed_slowest(cx->plan, r, cx->trial);
+    try_kept(cx, r, g, writes, picks);
+    cim_cc_stage_classes(cx, r);
+    CIM_TRY(cim_cc_knapsack_greedy(cx->classes, n, budget, cx->ar, first, &bound, &fits));
+    cim_arena_rewind(cx->ar, mark);
+    if (fits)
+        try_kept(cx, r, g, writes, picks);
+    return CIM_OK;
+}
+
+/* Copies for the schedule that counts: the shortlist and the extremes as kept, then exchanges. */
+static cim_status settle(cim_cc_context *cx, cim_cc_range *r, game *g, bool writes, uint32_t *picks)
+{
+    uint32_t n = r->end - r->first;
+    const cim_cc_plan *plan = cx->plan;
+    bool share = !plan->units_are_cores && plan->arch.core.crossbars > 1;
+    cim_cc_range_time(cx, r, picks, false);
+    bool contends = cim_cc_range_contends(plan, r);
+    if (!contends && !share)
+        return CIM_OK;
+    /* segments of a network that is cut share the work */
+    int steps = contends && !writes ? CONTENDED_STEPS : KEPT_STEPS;
+    g->trials = times_affordable(cx, r, steps, 0, MOST_KEPT);
+    bool few = few_combinations(cx, r, ALL_KEPT_STEPS);
+    if (!few && g->trials-- == 0)
+        return CIM_OK;
+    double alone = r->latency_ns;
+    shortlist(g, r, picks, cim_cc_range_score(plan, r, writes, picks));
+    g->best = score_of(cx, r, writes, true, picks);
+    g->kept_ns = r->latency_ns;
+    if (few)
+        try_all(cx, r, g, writes, true, r->first, cim_cc_range_budget(plan, r), picks);
+    if (few || g->kept_ns <= alone * (1.0 + ignored))
+        return CIM_OK;
+    for (uint32_t k = 0; k < g->n_list; k++) {
+        memcpy(cx->trial + r->first, g->list[k].picks, n * sizeof *picks);
+        if (memcmp(cx->trial + r->first, picks + r->first, n * sizeof *picks) != 0)
+            try_kept(cx, r, g, writes, picks);
+    }
+    CIM_TRY(try_extremes(cx, r, g, writes, picks));
+    if (!(g->kept_ns > r->shared_ns) || g->trials <= 0)
+        return CIM_OK;
+    cim_cc_range_time(cx, r, picks, false);
+    cim_cc_critical_path(cx, r, picks, g->path, &g->path_constant);
+    return polish(cx, r, g, writes, true, g->trials, picks);
 }
 
 static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double ns_per_write_pj,
@@ -433,10 +589,12 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
         cim_cc_critical_path(cx, r, cx->trial, g->path, &g->path_constant);
         learn(cx, r, g, cx->trial, g->path, g->path_constant, 2.0 / (k + 2.0));
     }
-    CIM_TRY(polish(cx, r, g, writes, picks));
-    if (few_combinations(cx, r))
-        try_all(cx, r, g, writes, r->first, cim_cc_range_budget(cx->plan, r), picks);
-    return CIM_OK;
+    memcpy(g->path, g->best_path, n * sizeof *g->path);
+    int trials = times_affordable(cx, r, TRIAL_STEPS, LEAST_TRIALS, MOST_TRIALS);
+    CIM_TRY(polish(cx, r, g, writes, false, trials, picks));
+    if (few_combinations(cx, r, ALL_STEPS))
+        try_all(cx, r, g, writes, false, r->first, cim_cc_range_budget(cx->plan, r), picks);
+    return settle(cx, r, g, writes, picks);
 }
 
 cim_status cim_cc_duplicate_pipelined(cim_cc_context *cx, cim_cc_range *r, bool writes, bool quick,

@@ -304,10 +304,15 @@ static bool has_parts(const cim_cc_plan *plan, const cim_cc_range *range)
     return false;
 }
 
+/* Little used, shared resources make hardly anyone wait. */
+bool cim_cc_range_contends(const cim_cc_plan *plan, const cim_cc_range *range)
+{
+    static const double little = 0.25;
+    return range->shared_ns > little * range->latency_ns && !has_parts(plan, range);
+}
+
 /* Operators overlap. What all of them share (ALUs, global buffer, off-chip link) bounds the interval and the
  * latency from below by its total work. */
-static const double LITTLE = 0.25;
-
 static bool time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks,
                            bool record)
 {
@@ -353,9 +358,9 @@ static bool time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
     }
     range->shared_ns = fmax(alu, fmax(bus, link));
     range->interval_ns = fmax(interval, range->shared_ns);
+    range->alone_ns = latency;
     range->latency_ns = fmax(latency, range->shared_ns);
-    /* little used, shared resources make hardly anyone wait */
-    if (record && range->shared_ns > LITTLE * range->latency_ns && !has_parts(plan, range))
+    if ((record || cx->recording) && cim_cc_range_contends(plan, range))
         return cim_cc_time_contended(cx, range, picks, record);
     return true;
 }

@@ -299,6 +299,9 @@ typedef struct cim_cc_context {
     cim_cc_stair *stairs;  /* 2 * most_steps */
     cim_cc_class *classes; /* n_nodes (duplicate scratch) */
     uint32_t *trial;       /* n_nodes (duplicate scratch) */
+    /* NULL, or a schedule to be priced instead of finding one: the start of the segment that ends
+     * before node i (n_nodes + 1), and picks of all nodes */
+    const uint32_t *given_from, *given_picks;
 } cim_cc_context;
 
 /** Whether operators overlap: the knob, and a level that pipelines. */
@@ -360,6 +363,7 @@ typedef struct cim_cc_range {
     cim_cc_op_id first_op, end_op; /* operators */
     double latency_ns, interval_ns;
     double shared_ns; /* work of resources that all operators share; pipelined only */
+    double alone_ns;  /* latency if nobody waited for them; pipelined only */
     double bound_ns;  /* lower bound of the latency over all duplications, 0 when not computed */
     bool contended;   /* recorded with contention for shared resources */
 } cim_cc_range;
@@ -395,6 +399,10 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
 /** Latency and interval of a range with given picks. @param record also writes plan->ops and counts
  *  with contention for shared resources. @return false: out of memory (recorded only) */
 bool cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks, bool record);
+/** The same as it is when kept: copies lie one after another from a unit on and share cores. Needs no
+ *  record to count contention. Overwrites pick and first_unit of the range's nodes. */
+bool cim_cc_range_time_kept(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks,
+                            int64_t first_unit, bool record);
 /** Pass segment: fills segments, picks, operator times. */
 bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
 /** What the picked copies of a range (first_unit, pick) make each other wait for in the cores they share:

@@ -219,6 +219,22 @@ static void cut_greedy(const cim_cc_plan *plan, cuts *c)
     }
 }
 
+/* Prices on the way to the cuts are of coarse streams, a quick start and without contention; segments
+ * filled in order are tried as well when they are said to be almost as good. @return false: out of memory */
+static bool greedy_is_close(cim_cc_context *cx, cuts *c, const uint32_t *greedy, cim_status *status)
+{
+    static const double close = 1.05;
+    const cim_cc_plan *plan = cx->plan;
+    double sum = 0.0, cost;
+    *status = CIM_OK;
+    for (uint32_t b = plan->n_nodes; b > 0; b = greedy[b]) {
+        *status = price_edge(cx, c, greedy[b], b, &cost);
+        if (*status != CIM_OK || (sum += cost) > close * c->cost[plan->n_nodes])
+            return false;
+    }
+    return true;
+}
+
 /* Programming no faster than the power cap allows. */
 static void slow_reload(cim_cc_plan *plan, uint32_t segment)
 {
@@ -231,21 +247,26 @@ static void slow_reload(cim_cc_plan *plan, uint32_t segment)
     plan->segments[segment].reload_ns = fmax(plan->segments[segment].reload_ns, least);
 }
 
-/* Copies take units one after another. */
-static void place_copies(cim_cc_plan *plan, uint32_t segment, const uint32_t *picks)
+bool cim_cc_range_time_kept(cim_cc_context *cx, cim_cc_range *r, const uint32_t *picks,
+                            int64_t first_unit, bool record)
 {
-    cim_cc_segment *s = &plan->segments[segment];
-    for (uint32_t k = s->first_node; k < s->first_node + s->n_nodes; k++) {
-        cim_cc_node *n = &plan->nodes[k];
+    for (uint32_t k = r->first; k < r->end; k++) {
+        cim_cc_node *n = &cx->plan->nodes[k];
         n->pick = picks[k];
-        n->segment = segment;
-        n->first_unit = s->units_used + (plan->overlapped && segment % 2 ? plan->budget : 0);
-        s->units_used += n->choices[n->pick].weight;
+        n->first_unit = first_unit;
+        first_unit += n->choices[n->pick].weight;
     }
+    if (!cim_cc_share_cores(cx, r))
+        return false;
+    cx->recording = true;
+    bool timed = cim_cc_range_time(cx, r, picks, record);
+    cx->recording = false;
+    return timed;
 }
 
-/* Turn the chain of cuts into segments, duplicate each for good and place them one after another. */
-static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *picks)
+/* Turn the chain of cuts into segments, duplicate each for good (or take the picks as they are) and place
+ * them one after another. */
+static cim_status build_segments(cim_cc_context *cx, const cuts *c, bool duplicate, uint32_t *picks)
 {
     cim_cc_plan *plan = cx->plan;
     uint32_t count = 0;
@@ -263,14 +284,10 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *pi
         cim_cc_segment *s = &plan->segments[i];
         cim_cc_range r = {.first = s->first_node, .end = s->first_node + s->n_nodes};
         cim_cc_range_ops(plan, &r);
-        CIM_TRY(cim_cc_range_duplicate(cx, &r, writes, false, picks));
-        place_copies(plan, i, picks);
-        if (!cim_cc_share_cores(cx, &r))
-            return CIM_E_NOMEM;
-        cx->recording = true;
-        bool timed = cim_cc_range_time(cx, &r, picks, true);
-        cx->recording = false;
-        if (!timed)
+        if (duplicate)
+            CIM_TRY(cim_cc_range_duplicate(cx, &r, writes, false, picks));
+        if (!cim_cc_range_time_kept(cx, &r, picks, plan->overlapped && i % 2 ? plan->budget : 0,
+                                    true))
             return CIM_E_NOMEM;
         s->first_op = r.first_op;
         s->end_op = r.end_op;
@@ -279,8 +296,13 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, uint32_t *pi
         s->bound_ns = r.bound_ns;
         s->contended = r.contended;
         s->reload_ns = writes ? cim_cc_range_reload_ns(plan, r.first, r.end) : 0.0;
-        for (uint32_t k = r.first; writes && k < r.end; k++)
-            s->write_pj += plan->nodes[k].write_pj * (double)plan->nodes[k].choice_copies[picks[k]];
+        for (uint32_t k = r.first; k < r.end; k++) {
+            const cim_cc_node *n = &plan->nodes[k];
+            plan->nodes[k].segment = i;
+            s->units_used += n->choices[picks[k]].weight;
+            if (writes)
+                s->write_pj += n->write_pj * (double)n->choice_copies[picks[k]];
+        }
         if (writes)
             slow_reload(plan, i);
         s->reload_from_ns = plan->overlapped && i > 0 ? reloadable : now;
@@ -387,7 +409,7 @@ static cim_status build_for_edp(cim_cc_context *cx, cuts *c, uint32_t *picks)
         else
             *objective = CIM_HW_OBJECTIVE_EDP;
         if (s == CIM_OK)
-            s = build_segments(cx, c, picks);
+            s = build_segments(cx, c, true, picks);
         if (s != CIM_OK || !(run_edp(cx->plan) < least))
             continue;
         least = run_edp(cx->plan);
@@ -397,10 +419,49 @@ static cim_status build_for_edp(cim_cc_context *cx, cuts *c, uint32_t *picks)
     *objective = best;
     if (s == CIM_OK && isfinite(least)) {
         memcpy(c->from, from, n * sizeof *from);
-        s = build_segments(cx, c, picks);
+        s = build_segments(cx, c, true, picks);
     }
     *objective = CIM_HW_OBJECTIVE_EDP;
     return s;
+}
+
+/* Whether it is worth to build segments filled in order beside those of c->from. */
+static bool try_greedy(cim_cc_context *cx, cuts *c, uint32_t *greedy, cim_status *status)
+{
+    const cim_cc_plan *plan = cx->plan;
+    const cim_hw_schedule *s = &plan->arch.schedule;
+    bool timed =
+        s->objective == CIM_HW_OBJECTIVE_LATENCY || s->objective == CIM_HW_OBJECTIVE_THROUGHPUT;
+    size_t n = (size_t)plan->n_nodes + 1;
+    *status = CIM_OK;
+    if (plan->n_nodes == 0 || c->from[plan->n_nodes] == 0 || !timed || !cim_cc_pipelined(plan) ||
+        s->segmentation == CIM_HW_SEGMENTATION_GREEDY)
+        return false;
+    cuts other = {.from = greedy, .sums = c->sums};
+    cut_greedy(plan, &other);
+    return memcmp(greedy, c->from, n * sizeof *greedy) != 0 &&
+           greedy_is_close(cx, c, greedy, status);
+}
+
+/* Cuts for the objective and, where time counts, those filled in order; the better is kept. */
+static cim_status build_best(cim_cc_context *cx, cuts *c, uint32_t *picks)
+{
+    size_t n = (size_t)cx->plan->n_nodes + 1;
+    cim_status status;
+    cuts greedy = *c;
+    uint32_t *other = cim_arena_take(cx->ar, n, sizeof *other);
+    greedy.from = cim_arena_alloc(cx->ar, n, sizeof *greedy.from);
+    if (!other || !greedy.from)
+        return CIM_E_NOMEM;
+    CIM_TRY(cut(cx, c));
+    bool both = try_greedy(cx, c, greedy.from, &status);
+    CIM_TRY(status);
+    if (!both)
+        return build_segments(cx, c, true, picks);
+    CIM_TRY(build_segments(cx, &greedy, true, other));
+    double greedy_ns = cx->plan->interval_ns; /* of several segments: of the whole run */
+    CIM_TRY(build_segments(cx, c, true, picks));
+    return cx->plan->interval_ns <= greedy_ns ? CIM_OK : build_segments(cx, &greedy, false, other);
 }
 
 bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status)
@@ -418,10 +479,14 @@ bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status)
         return false;
     bool stays =
         c.sums.units[plan->n_nodes] <= plan->budget && plan->arch.device.type != CIM_HW_DEVICE_SRAM;
-    if (plan->arch.schedule.objective == CIM_HW_OBJECTIVE_EDP && !stays)
+    if (cx->given_from) {
+        memcpy(c.from, cx->given_from, ((size_t)plan->n_nodes + 1) * sizeof *c.from);
+        memcpy(picks, cx->given_picks, plan->n_nodes * sizeof *picks);
+        *status = build_segments(cx, &c, false, picks);
+    } else if (plan->arch.schedule.objective == CIM_HW_OBJECTIVE_EDP && !stays)
         *status = build_for_edp(cx, &c, picks);
-    else if ((*status = cut(cx, &c)) == CIM_OK)
-        *status = build_segments(cx, &c, picks);
+    else
+        *status = build_best(cx, &c, picks);
     if (*status != CIM_OK)
         return false;
     place_operators(plan);

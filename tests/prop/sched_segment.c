@@ -130,7 +130,7 @@ static void more_never_hurts(void **unused)
     cim_arena_clear(&ar);
 }
 
-/* Best score of a pipeline over all combinations of copies. */
+/* Best score of a pipeline over all combinations of copies, as it counts: with contention. */
 static double all_copies(cim_cc_context *cx, cim_cc_range *r, uint32_t node, int64_t units,
                          uint32_t *picks)
 {
@@ -138,7 +138,7 @@ static double all_copies(cim_cc_context *cx, cim_cc_range *r, uint32_t node, int
     if (units > plan->budget)
         return INFINITY;
     if (node == r->end) {
-        cim_cc_range_time(cx, r, picks, false);
+        REQUIRE(cim_cc_range_time(cx, r, picks, true));
         return cim_cc_range_score(plan, r, false, picks);
     }
     double best = INFINITY;
@@ -192,7 +192,7 @@ static void pipelined_copies_against_all_copies(void **unused)
                 cx.want_bound = true;
                 REQUIRE(cim_cc_range_duplicate(&cx, &r, false, false, picks) == CIM_OK);
                 double bound = r.bound_ns;
-                cim_cc_range_time(&cx, &r, picks, false);
+                REQUIRE(cim_cc_range_time(&cx, &r, picks, true));
                 double score = cim_cc_range_score(&plan, &r, false, picks);
                 REQUIRE(score >= best * (1 - 1e-9));
                 compared++;
@@ -212,7 +212,7 @@ static void pipelined_copies_against_all_copies(void **unused)
     }
     print_message("%d compared: %d optimal, mean %.4f, worst %.4f; %d of %d bounds within 10 %%\n",
                   compared, optimal, sum / compared, worst, bounded, latencies);
-    assert_true(compared > 300 && optimal > 0.98 * compared && sum < 1.001 * compared);
+    assert_true(compared > 300 && optimal > 0.94 * compared && sum < 1.0025 * compared);
     cim_arena_clear(&ar);
 }
 
