@@ -2,8 +2,8 @@
  * the DAG, contention, buffer, power. Only the choice of segments and copies differs.
  *
  *   none      one copy of everything, operators one after another, segments filled in order
- *   cim-mlc   what CIM-MLC's public code does (Qu et al., ASPLOS 2024; facts about the code in
- *             PAPER.md): segments filled in order; copies in whole cores by the divisor dynamic
+ *   cim-mlc   what CIM-MLC's public code does (Qu et al., ASPLOS 2024; CoreDup.py,
+ *             CorePipe.py, CrossbarDup.py): segments filled in order; copies in whole cores by the divisor dynamic
  *             programme for the summed latency of convolutions (output pixels x activation bits);
  *             linear layers are never copied; balancing by strides along the list of operators; at level mvm
  *             copies = floor(crossbars of the cores taken / crossbars of a copy); at level vvm
