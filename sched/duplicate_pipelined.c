@@ -26,7 +26,7 @@
 enum { LEAST_ROUNDS = 1, MOST_ROUNDS = 40, ROUND_STEPS = 8000, ROUNDS_BOUND = 60 };
 enum { LEAST_TRIALS = 1, MOST_TRIALS = 200, TRIAL_STEPS = 12000 };
 enum { ALL_STEPS = 200000, ALL_KEPT_STEPS = 40000 };
-enum { SHORTLIST = 3, MOST_KEPT = 26, KEPT_STEPS = 18000, CONTENDED_STEPS = 70000 };
+enum { SHORTLIST = 3, MOST_KEPT = 26, KEPT_STEPS = 12000, CONTENDED_STEPS = 45000 };
 /* Copies are not compared as they would be kept where that prolongs the best of them by less. */
 static const double ignored = 0.001;
 /* Every operator keeps a little weight so that units no path asks for are still used. */
