@@ -444,6 +444,8 @@ cim_status cim_cc_pass_power(cim_cc_context *cx);
 /** Operators of nodes [first, end): from the first node's operator (or 0) up to the one before
  *  node `end` (or the end of the graph). */
 void cim_cc_range_ops(const cim_cc_plan *plan, cim_cc_range *range);
+/** Programming a range of nodes before anything is picked, and as it is kept. */
 double cim_cc_range_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end);
+double cim_cc_kept_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end);
 
 #endif
