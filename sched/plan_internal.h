@@ -13,6 +13,7 @@
 #define CIM_SCHED_PLAN_INTERNAL_H
 
 #include "sched/knapsack.h"
+#include "sched/legs.h"
 #include "sched/noc.h"
 #include "sched/plan.h"
 #include "sched/queue.h"
@@ -222,10 +223,8 @@ typedef struct cim_cc_op_plan {
     double expect_pj; /* the same before anything is placed or another variant picked */
     double cap_pj;    /* what a power cap takes it for: the largest of these seen */
     uint32_t segment;
-    double drawn_pj; /* drawn in its time: its own, and of operators that take none */
-    double crossbar_pj,
-        offchip_pj;      /* the parts of energy_pj that are drawn while crossbars convert and
-                                       while the off-chip link moves inputs, outputs, waiting results */
+    double drawn_pj;              /* drawn in its time: its own, and of operators that take none */
+    double leg_pj[CIM_CC_N_LEGS]; /* energy_pj by what draws it */
     int64_t window_rows; /* rows of its result that are kept at a time, of op->rows * op->images */
     bool offchip;        /* its result waits off-chip: the global buffer has no room */
     /* network between cores: expected of a random placement until pass place */
