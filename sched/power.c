@@ -62,51 +62,105 @@ static void add_edges(edge *edges, size_t *n, const cim_cc_draw *w)
         (edge){.at_ns = early > w->from_ns ? early : w->to_ns, .mw = -w->mw, .use = -w->use};
 }
 
-/* Who shares a resource asks for shares of its time. Where these add up to more than it has, all get less
- * and the rest later, when less is asked for.
- * @param asked  n changes of what is asked for, sorted  @param most  share of time there is
- * @param[out] out  room for 3 n + 4 @param[out] end_ns  of the last draw @return changes */
-static size_t take_turns(const edge *asked, size_t n, double most, edge *out, double *end_ns)
+/* Who is being served by a shared resource: what each would draw alone, at full rate. */
+typedef struct rates {
+    double *mw;
+    size_t n;
+} rates;
+
+static void rates_change(rates *r, const edge *e)
+{
+    size_t i = 0;
+    if (e->mw > 0.0) {
+        r->mw[r->n++] = e->mw / e->use;
+        return;
+    }
+    while (i < r->n && r->mw[i] != e->mw / e->use)
+        i++;
+    if (i < r->n)
+        r->mw[i] = r->mw[--r->n];
+}
+
+static double rates_most(const rates *r, double before)
+{
+    double most = 0.0;
+    for (size_t i = 0; i < r->n; i++)
+        most = fmax(most, r->mw[i]);
+    return most > 0.0 ? most : before;
+}
+
+/* Users of a shared resource whose times overlap draw no more together than the hungriest of them at full
+ * rate: what they ask for beyond that is drawn later, when others ask for less.
+ * @param asked  n changes of what they ask for, sorted @param active  room for n @param[out] out  room for 3 n + 4 @param[out] end_ns  of the last draw
+ * @param[out] highest  limit @return changes */
+static size_t take_turns(const edge *asked, size_t n, double *active, edge *out, double *end_ns,
+                         double *highest)
 {
     size_t count = 0;
-    double mw = 0.0, use = 0.0, drawn = 0.0, owed = 0.0, owed_ns = 0.0, now = 0.0;
+    rates r = {.mw = active};
+    double want = 0.0, drawn = 0.0, owed = 0.0, now = 0.0, cap = 0.0, most = 0.0; /* mW, pJ, ns */
     for (size_t i = 0; i <= n; i++) {
-        double until = i < n ? asked[i].at_ns : INFINITY;
-        while (owed_ns > 0.0 && use < most) {
-            double left = owed_ns / (most - use), next = mw + owed / left;
-            if (next != drawn)
-                out[count++] = (edge){.at_ns = now, .mw = next - drawn};
-            drawn = next;
-            if (left > until - now) {
-                owed -= owed / left * (until - now);
-                owed_ns -= (most - use) * (until - now);
-                now = until;
-                break;
-            }
+        double until = i < n ? asked[i].at_ns : INFINITY, left;
+        while (owed > 0.0 && want < cap && (left = owed / (cap - want)) <= until - now) {
             now += left; /* all caught up */
-            owed = owed_ns = 0.0;
+            owed = 0.0;
+            out[count++] = (edge){.at_ns = now, .mw = want - drawn};
+            drawn = want;
         }
-        if (i == n) {
-            if (drawn != 0.0)
-                out[count++] = (edge){.at_ns = now, .mw = -drawn};
+        if (i == n)
             break;
-        }
-        double next = use >= most ? mw * (most / use) : owed_ns > 0.0 ? drawn : mw;
+        owed = fmax(0.0, owed + (want - drawn) * (until - now));
+        now = until;
+        want = fmax(0.0, want + asked[i].mw);
+        rates_change(&r, &asked[i]);
+        most = rates_most(&r, most);
+        cap = most;
+        *highest = fmax(*highest, cap);
+        want = r.n ? want : 0.0;
+        double next = owed > 1e-9 * cap || want > cap ? cap : want;
         if (next != drawn)
             out[count++] = (edge){.at_ns = now, .mw = next - drawn};
         drawn = next;
-        if (use > most) {
-            owed += (mw - drawn) * (until - now);
-            owed_ns += (use - most) * (until - now);
-        }
-        now = until;
-        mw = fmax(0.0, mw + asked[i].mw);
-        use = fmax(0.0, use + asked[i].use);
-        if (use < 1e-9)
-            use = 0.0;
     }
     *end_ns = now;
     return count;
+}
+
+/* What would be drawn after the end of the run is drawn before it, as late as the limit allows.
+ * @param[in,out] out  n changes, room for 2 more @return changes */
+static size_t keep_in(edge *out, size_t n, double last, double cap)
+{
+    double level = 0.0, late = 0.0;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) { /* from changes to levels */
+        level = fmax(0.0, level + out[i].mw);
+        double until = i + 1 < n ? out[i + 1].at_ns : out[i].at_ns;
+        late += level * fmax(0.0, until - fmax(last, out[i].at_ns));
+        out[i].mw = level;
+        kept += out[i].at_ns < last;
+    }
+    double until = last;
+    size_t i = kept;
+    for (; i-- > 0 && late > 0.0; until = out[i].at_ns) {
+        double length = until - out[i].at_ns, more = fmax(0.0, cap - out[i].mw);
+        if (late > more * length) {
+            late -= more * length;
+            out[i].mw += more;
+            continue;
+        }
+        memmove(out + i + 2, out + i + 1, (kept - i - 1) * sizeof *out);
+        out[i + 1] = (edge){.at_ns = until - late / more, .mw = cap};
+        late = 0.0;
+        kept++;
+        break;
+    }
+    double rest = kept && late > 0.0 ? late / (last - out[0].at_ns) : 0.0; /* more than it can */
+    out[kept++] = (edge){.at_ns = last};
+    for (i = kept - 1; i-- > 0;)
+        out[i].mw += rest;
+    for (i = kept; i-- > 1;)
+        out[i].mw -= out[i - 1].mw;
+    return kept;
 }
 
 /* Both ends of every draw; of what all share they take turns, and are done when the run is. */
@@ -115,10 +169,11 @@ static edge *list_edges(cim_arena *ar, const cim_cc_plan *plan, const cim_cc_dra
 {
     edge *edges = cim_arena_take(ar, 6 * d->n + 32, sizeof *edges);
     edge *turns = cim_arena_take(ar, 2 * d->n + 1, sizeof *turns);
+    double *active = cim_arena_take(ar, d->n + 1, sizeof *active);
     size_t shared = 0;
     *n = 0;
     *span = 0.0;
-    if (!edges || !turns)
+    if (!edges || !turns || !active)
         return NULL;
     for (size_t i = 0; i < d->n; i++) {
         const cim_cc_draw *w = &d->list[i];
@@ -133,15 +188,16 @@ static edge *list_edges(cim_arena *ar, const cim_cc_plan *plan, const cim_cc_dra
     double last = fmax(*span, plan->latency_ns);
     for (uint32_t t = 0; shared > 0 && t < CIM_CC_N_TURNS; t++) {
         size_t asked = 0, kept = 0;
-        double end = INFINITY;
+        double end = 0.0, most = 0.0;
         for (size_t i = 0; i < d->n; i++)
             if (d->list[i].mw > 0.0 && d->list[i].use > 0.0 &&
                 (uint32_t)cim_cc_leg_turn(d->list[i].leg) == t)
                 add_edges(turns, &asked, &d->list[i]);
         if (!sort_edges(ar, turns, asked, *span))
             return NULL;
-        for (double most = 1.0; asked > 0 && end > last; most *= 1.25)
-            kept = take_turns(turns, asked, most < 1e3 ? most : INFINITY, edges + *n, &end);
+        kept = take_turns(turns, asked, active, edges + *n, &end, &most);
+        if (kept && end > last)
+            kept = keep_in(edges + *n, kept, last, most);
         *n += kept;
     }
     for (size_t i = 0; i < *n; i++)
@@ -213,12 +269,11 @@ static void add_rows(const cim_cc_plan *plan, const cim_cc_draws *d, const cim_c
                      double mw, double *rows)
 {
     double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS], by[CIM_COST_N_KINDS] = {0}, sum = 0.0;
-    if (w->leg == CIM_CC_LEG_OPERAND || w->leg == CIM_CC_LEG_WRITE) {
-        if (w->leg == CIM_CC_LEG_OPERAND)
-            cim_cc_count_operand(plan, w->who, ev);
-        else
-            cim_cc_count_reload(plan, w->who, ev);
+    if (w->leg == CIM_CC_LEG_OPERAND) {
+        cim_cc_count_operand(plan, w->who, ev);
         sum = cim_cost_energy(&plan->chip, ev, 0.0, by);
+    } else if (w->leg >= CIM_CC_N_LEGS) {
+        rows[w->leg == CIM_CC_LEG_WRITE ? CIM_COST_CROSSBAR_WRITE : CIM_COST_OFFCHIP] += mw;
     }
     for (cim_cc_op_id id = 0; w->leg < CIM_CC_N_LEGS && id < plan->graph->n_ops; id++) {
         bool main = w->leg == d->main[w->who], hosted = id != w->who && d->host[id] == w->who;
@@ -268,6 +323,24 @@ static void peak_rows(cim_cc_plan *plan, const cim_cc_draws *d, double window, d
     }
 }
 
+/* Operators one after another: what each would draw were it always at its highest, for the power cap. */
+static void note_highest(cim_cc_plan *plan, const edge *edges, size_t n)
+{
+    double mw = 0.0;
+    size_t at = 0;
+    for (cim_cc_op_id id = 0; id < plan->graph->n_ops; id++) {
+        cim_cc_op_plan *o = &plan->ops[id];
+        double most = 0.0;
+        while (at < n && edges[at].at_ns < o->start_ns)
+            mw += edges[at++].mw;
+        for (most = mw; at < n && edges[at].at_ns < o->end_ns * (1.0 - 1e-9);) {
+            mw += edges[at++].mw;
+            most = fmax(most, mw);
+        }
+        o->drawn_pj = fmax(o->drawn_pj, most * (o->end_ns - o->start_ns));
+    }
+}
+
 cim_status cim_cc_pass_power(cim_cc_context *cx)
 {
     cim_cc_plan *plan = cx->plan;
@@ -281,6 +354,8 @@ cim_status cim_cc_pass_power(cim_cc_context *cx)
     edge *edges = list_edges(cx->ar, plan, &d, &n, &span);
     if (!edges || !sort_edges(cx->ar, edges, n, span))
         return CIM_E_NOMEM;
+    if (plan->one_by_one)
+        note_highest(plan, edges, n);
     double window = fmin(plan->chip.step_ns, span);
     plan->peak_at_ns = 0.0;
     plan->peak_instant_mw = plan->chip.leakage_mw;

@@ -350,17 +350,22 @@ static void draw_operator(const cim_cc_context *cx, const cim_cc_segment *s, cim
     }
 }
 
-static double energy_of(const cim_cc_plan *plan, const double *ev)
+/* Programming a segment and bringing in what is programmed. */
+static void draw_reload(const cim_cc_plan *plan, uint32_t segment, cim_cc_draws *d)
 {
-    double pj[CIM_COST_N_KINDS];
-    return cim_cost_energy(&plan->chip, ev, 0.0, pj);
-}
-
-static double reload_energy(const cim_cc_plan *plan, uint32_t segment)
-{
+    const cim_cc_segment *s = &plan->segments[segment];
+    const cim_cost_chip *c = &plan->chip;
     double ev[CIM_COST_N_EVENTS];
     cim_cc_count_reload(plan, segment, ev);
-    return energy_of(plan, ev);
+    cim_cc_draw w = {.from_ns = s->reload_from_ns,
+                     .to_ns = s->reload_from_ns + s->reload_ns,
+                     .who = segment,
+                     .leg = CIM_CC_LEG_WRITE};
+    add(d, w, ev[CIM_EV_CELL_WRITE] * c->unit_pj[CIM_EV_CELL_WRITE]);
+    w.leg = CIM_CC_LEG_WEIGHTS;
+    if (isfinite(c->offchip_bits_per_ns) && s->reload_ns > 0.0)
+        w.use = ev[CIM_EV_OFFCHIP_BIT] / c->offchip_bits_per_ns / s->reload_ns;
+    add(d, w, ev[CIM_EV_OFFCHIP_BIT] * c->unit_pj[CIM_EV_OFFCHIP_BIT]);
 }
 
 /* Repeat a segment's draws for the batch: all overlapping inferences, or, when they are many, every
@@ -418,19 +423,14 @@ bool cim_cc_draws_collect(cim_cc_context *cx, cim_cc_draws *d)
 {
     const cim_cc_plan *plan = cx->plan;
     d->cap = 16 * (size_t)cx->flow->total_steps + 40 * (size_t)plan->graph->n_ops +
-             40 * (size_t)plan->n_nodes + 2 * (size_t)plan->n_segments;
+             40 * (size_t)plan->n_nodes + 4 * (size_t)plan->n_segments;
     d->first = d->cap;
     d->list = cim_arena_take(cx->ar, d->cap, sizeof *d->list);
     if (!d->list || !find_hosts(cx, d))
         return false;
     for (uint32_t k = 0; k < plan->n_segments; k++) {
         const cim_cc_segment *s = &plan->segments[k];
-        add(d,
-            (cim_cc_draw){.from_ns = s->reload_from_ns,
-                          .to_ns = s->reload_from_ns + s->reload_ns,
-                          .who = k,
-                          .leg = CIM_CC_LEG_WRITE},
-            reload_energy(plan, k));
+        draw_reload(plan, k, d);
         size_t first = d->n;
         for (cim_cc_op_id id = s->first_op; id < s->end_op; id++)
             draw_operator(cx, s, id, d);

@@ -18,7 +18,7 @@ typedef struct cim_cc_draw {
     double from_ns, to_ns, mw;
     double use;   /* share of a shared resource's time, of legs that take turns */
     uint32_t who; /* operator; of a reload the segment */
-    uint32_t leg; /* CIM_CC_LEG_WRITE: a reload, with its transfers */
+    uint32_t leg; /* CIM_CC_LEG_WRITE, _WEIGHTS: a reload and its transfers */
 } cim_cc_draw;
 
 /** Draws being collected. */
@@ -47,6 +47,7 @@ static inline cim_cc_turn cim_cc_leg_turn(uint32_t leg)
         return CIM_CC_TURN_BUS;
     case CIM_CC_LEG_OFFCHIP_IN:
     case CIM_CC_LEG_OFFCHIP_OUT:
+    case CIM_CC_LEG_WEIGHTS:
         return CIM_CC_TURN_LINK;
     default:
         return CIM_CC_N_TURNS;
