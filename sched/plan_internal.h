@@ -365,6 +365,7 @@ typedef struct cim_cc_range {
     double alone_ns;  /* latency if nobody waited for them; pipelined only */
     double bound_ns;  /* lower bound of the latency over all duplications, 0 when not computed */
     bool contended;   /* recorded with contention for shared resources */
+    bool waiting;     /* results that wait off-chip are known */
 } cim_cc_range;
 
 /** Units that the copies of a range may take together. */
