@@ -16,6 +16,7 @@
 typedef struct edge {
     double at_ns;
     double mw, use; /* signed changes */
+    double alone;
 } edge;
 
 /* What ends makes room for what starts at the same time. */
@@ -57,35 +58,47 @@ static bool sort_edges(cim_arena *ar, edge *list, size_t n, double span)
 static void add_edges(edge *edges, size_t *n, const cim_cc_draw *w)
 {
     double early = w->to_ns * (1.0 - 1e-12);
-    edges[(*n)++] = (edge){.at_ns = w->from_ns, .mw = w->mw, .use = w->use};
-    edges[(*n)++] =
-        (edge){.at_ns = early > w->from_ns ? early : w->to_ns, .mw = -w->mw, .use = -w->use};
+    edges[(*n)++] = (edge){.at_ns = w->from_ns, .mw = w->mw, .use = w->use, .alone = w->alone};
+    edges[(*n)++] = (edge){.at_ns = early > w->from_ns ? early : w->to_ns,
+                           .mw = -w->mw,
+                           .use = -w->use,
+                           .alone = w->alone};
 }
 
-/* Who is being served by a shared resource: what each would draw alone, at full rate. */
+/* Who is being served by a shared resource: what each would draw alone, at full rate, and how much of a
+ * peak's window it would fill with it before others have their turn. */
+typedef struct rate {
+    double mw, alone;
+} rate;
+
 typedef struct rates {
-    double *mw;
+    rate *list;
     size_t n;
+    double mw, use; /* sums */
 } rates;
 
 static void rates_change(rates *r, const edge *e)
 {
+    double mw = e->mw / e->use;
     size_t i = 0;
+    r->mw = fmax(0.0, r->mw + e->mw);
+    r->use = fmax(0.0, r->use + e->use);
     if (e->mw > 0.0) {
-        r->mw[r->n++] = e->mw / e->use;
+        r->list[r->n++] = (rate){.mw = mw, .alone = e->alone};
         return;
     }
-    while (i < r->n && r->mw[i] != e->mw / e->use)
+    while (i < r->n && r->list[i].mw != mw)
         i++;
     if (i < r->n)
-        r->mw[i] = r->mw[--r->n];
+        r->list[i] = r->list[--r->n];
 }
 
+/* The most that is drawn while all of them wait for each other. */
 static double rates_most(const rates *r, double before)
 {
-    double most = 0.0;
+    double mean = r->n && r->use > 0.0 ? r->mw / r->use : 0.0, most = mean;
     for (size_t i = 0; i < r->n; i++)
-        most = fmax(most, r->mw[i]);
+        most = fmax(most, mean + (r->list[i].mw - mean) * r->list[i].alone);
     return most > 0.0 ? most : before;
 }
 
@@ -93,11 +106,11 @@ static double rates_most(const rates *r, double before)
  * rate: what they ask for beyond that is drawn later, when others ask for less.
  * @param asked  n changes of what they ask for, sorted @param active  room for n @param[out] out  room for 3 n + 4 @param[out] end_ns  of the last draw
  * @param[out] highest  limit @return changes */
-static size_t take_turns(const edge *asked, size_t n, double *active, edge *out, double *end_ns,
+static size_t take_turns(const edge *asked, size_t n, rate *active, edge *out, double *end_ns,
                          double *highest)
 {
     size_t count = 0;
-    rates r = {.mw = active};
+    rates r = {.list = active};
     double want = 0.0, drawn = 0.0, owed = 0.0, now = 0.0, cap = 0.0, most = 0.0; /* mW, pJ, ns */
     for (size_t i = 0; i <= n; i++) {
         double until = i < n ? asked[i].at_ns : INFINITY, left;
@@ -169,7 +182,7 @@ static edge *list_edges(cim_arena *ar, const cim_cc_plan *plan, const cim_cc_dra
 {
     edge *edges = cim_arena_take(ar, 6 * d->n + 32, sizeof *edges);
     edge *turns = cim_arena_take(ar, 2 * d->n + 1, sizeof *turns);
-    double *active = cim_arena_take(ar, d->n + 1, sizeof *active);
+    rate *active = cim_arena_take(ar, d->n + 1, sizeof *active);
     size_t shared = 0;
     *n = 0;
     *span = 0.0;

@@ -125,9 +125,11 @@ static void draw(drawer *w, uint32_t leg, double from, double to, double pj, dou
         }
     }
     size_t n = d->n;
-    add(d,
-        (cim_cc_draw){.from_ns = from, .to_ns = to, .use = work / length, .who = w->id, .leg = leg},
-        pj);
+    cim_cc_draw next = {
+        .from_ns = from, .to_ns = to, .use = work / length, .who = w->id, .leg = leg};
+    if (leg < CIM_CC_N_LEGS)
+        next.alone = fmin(1.0, w->leg[leg].one_ns / w->cx->plan->chip.step_ns);
+    add(d, next, pj);
     if (leg < CIM_CC_N_LEGS && d->n > n)
         w->last[leg] = (uint32_t)n;
 }
@@ -360,6 +362,7 @@ static void draw_reload(const cim_cc_plan *plan, uint32_t segment, cim_cc_draws 
     cim_cc_draw w = {.from_ns = s->reload_from_ns,
                      .to_ns = s->reload_from_ns + s->reload_ns,
                      .who = segment,
+                     .alone = 1.0,
                      .leg = CIM_CC_LEG_WRITE};
     add(d, w, ev[CIM_EV_CELL_WRITE] * c->unit_pj[CIM_EV_CELL_WRITE]);
     w.leg = CIM_CC_LEG_WEIGHTS;

@@ -17,6 +17,7 @@ typedef enum cim_cc_turn {
 typedef struct cim_cc_draw {
     double from_ns, to_ns, mw;
     double use;   /* share of a shared resource's time, of legs that take turns */
+    double alone; /* how much of a peak's window one user of it fills, at most 1 */
     uint32_t who; /* operator; of a reload the segment */
     uint32_t leg; /* CIM_CC_LEG_WRITE, _WEIGHTS: a reload and its transfers */
 } cim_cc_draw;
