@@ -112,6 +112,7 @@ static size_t take_turns(const edge *asked, size_t n, rate *active, edge *out, d
     size_t count = 0;
     rates r = {.list = active};
     double want = 0.0, drawn = 0.0, owed = 0.0, now = 0.0, cap = 0.0, most = 0.0; /* mW, pJ, ns */
+    double owed_ns = 0.0; /* of the resource */
     for (size_t i = 0; i <= n; i++) {
         double until = i < n ? asked[i].at_ns : INFINITY, left;
         while (owed > 0.0 && want < cap && (left = owed / (cap - want)) <= until - now) {
@@ -123,11 +124,13 @@ static size_t take_turns(const edge *asked, size_t n, rate *active, edge *out, d
         if (i == n)
             break;
         owed = fmax(0.0, owed + (want - drawn) * (until - now));
+        owed_ns = owed > 0.0 ? fmax(0.0, owed_ns + (r.use - 1.0) * (until - now)) : 0.0;
         now = until;
         want = fmax(0.0, want + asked[i].mw);
         rates_change(&r, &asked[i]);
         most = rates_most(&r, most);
-        cap = most;
+        double late = owed_ns > 0.0 ? owed / owed_ns : *highest; /* what waits, at full rate */
+        cap = owed > 1e-9 * most ? fmax(most, fmin(late, *highest)) : most;
         *highest = fmax(*highest, cap);
         want = r.n ? want : 0.0;
         double next = owed > 1e-9 * cap || want > cap ? cap : want;
