@@ -531,7 +531,7 @@ static cim_status settle(cim_cc_context *cx, cim_cc_range *r, game *g, bool writ
     const cim_cc_plan *plan = cx->plan;
     bool share = !plan->units_are_cores && plan->arch.core.crossbars > 1;
     cim_cc_range_time(cx, r, picks, false);
-    bool contends = cim_cc_range_contends(plan, r);
+    bool contends = cim_cc_range_contends(r);
     if (!contends && !share)
         return CIM_OK;
     /* segments of a network that is cut share the work */

@@ -309,19 +309,11 @@ void cim_cc_critical_path(const cim_cc_context *cx, const cim_cc_range *range,
     }
 }
 
-static bool has_parts(const cim_cc_plan *plan, const cim_cc_range *range)
-{
-    for (uint32_t i = range->first; i < range->end; i++)
-        if (plan->nodes[i].n_parts > 1)
-            return true;
-    return false;
-}
-
 /* Little used, shared resources make hardly anyone wait. */
-bool cim_cc_range_contends(const cim_cc_plan *plan, const cim_cc_range *range)
+bool cim_cc_range_contends(const cim_cc_range *range)
 {
     static const double little = 0.25;
-    return range->shared_ns > little * range->latency_ns && !has_parts(plan, range);
+    return range->shared_ns > little * range->latency_ns;
 }
 
 /* Operators overlap. What all of them share (ALUs, global buffer, off-chip link) bounds the interval and the
@@ -373,7 +365,7 @@ static bool time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
     range->interval_ns = fmax(interval, range->shared_ns);
     range->alone_ns = latency;
     range->latency_ns = fmax(latency, range->shared_ns);
-    if ((record || cx->recording) && cim_cc_range_contends(plan, range))
+    if ((record || cx->recording) && cim_cc_range_contends(range))
         return cim_cc_time_contended(cx, range, picks, record);
     return true;
 }

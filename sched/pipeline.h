@@ -18,7 +18,7 @@ cim_cc_timing cim_cc_op_timing(const cim_cc_context *cx, cim_cc_op_id id, const 
                                uint32_t pick);
 
 /** Whether operators of a timed range may wait for shared resources so long that it matters. */
-bool cim_cc_range_contends(const cim_cc_plan *plan, const cim_cc_range *range);
+bool cim_cc_range_contends(const cim_cc_range *range);
 
 /** Time a pipelined range with first-come-first-served shared resources; writes finish and begin of every
  *  step and raises range->latency_ns.
