@@ -75,10 +75,10 @@ def table(points):
     row(f"all {len(points)}", points)
 
 
-def failures(points):
+def failures(points, metrics=("latency", "peak_power")):
     bad = [f"{' '.join(k)}: {m} {100 * p[m]:+.2f} %" for k, p in points.items()
-           for m in ("latency", "peak_power") if abs(p[m]) > MOST]
-    for m in ("latency", "peak_power"):
+           for m in metrics if abs(p[m]) > MOST]
+    for m in metrics:
         mean = summary(points, m)[0]
         if mean > MEAN:
             bad.append(f"mean of {m}: {100 * mean:.2f} %")
