@@ -219,6 +219,7 @@ typedef struct cim_cc_op_plan {
     double start_ns, end_ns; /* of the first inference, from the start of the run */
     cim_cc_limit limit;
     double energy_pj; /* dynamic, without the writing of operands */
+    double sqnr_db;   /* of its products; crossbar operators only */
     double expect_pj; /* the same before anything is placed or another variant picked */
     double cap_pj;    /* what a power cap takes it for: the largest of these seen */
     uint32_t segment;
@@ -440,6 +441,16 @@ void cim_cc_count_reload(const cim_cc_plan *plan, uint32_t segment,
 /** Events of the run, energy by kind, utilisation, metrics. */
 void cim_cc_pass_count(cim_cc_context *cx);
 cim_status cim_cc_pass_power(cim_cc_context *cx);
+
+/** A segment's part of the share of the chip's cells that hold weights, averaged over the run's time. */
+double cim_cc_segment_utilization(const cim_cc_plan *plan, uint32_t segment);
+/** Programming operations of the most-written cells per inference; 0: weights stay in place. */
+double cim_cc_writes_per_inference(const cim_cc_plan *plan);
+/** Inferences until those cells wear out, at most CIM_CC_LIFETIME_MAX. */
+double cim_cc_lifetime_inferences(const cim_cc_plan *plan);
+/** Both with endurance, write energy and reload time, as JSON and as a line. */
+void cim_cc_lifetime_write(const cim_cc_plan *plan, cim_jw *w, const char *key);
+void cim_cc_lifetime_text(const cim_cc_plan *plan, cim_text *out);
 
 /** Operators of nodes [first, end): from the first node's operator (or 0) up to the one before
  *  node `end` (or the end of the graph). */
