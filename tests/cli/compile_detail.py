@@ -167,7 +167,9 @@ def check_pipeline(plan):
             for row in range(1, rows + 1):
                 waits = [finish[e["producer"]][edge_row(e, row, ops[e["producer"]]["rows"]) - 1]
                          for e in o["inputs"] if e["producer"] in members]
-                ready.append(max(waits, default=0.0) + o.get("operand_write_s", 0.0))
+                ready.append(max(waits, default=0.0))
+            if o.get("operand_write_s"):  # a written operand is there as a whole before any product
+                ready = [max(t, ready[0] + o["operand_write_s"]) for t in ready]
             if o["unit"] == "crossbar":
                 n = o["mvms"]
                 done = serve(ready, lambda p: p * rows // n, n, o["copies"], o["paced_product_s"])
