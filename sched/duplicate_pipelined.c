@@ -23,8 +23,8 @@
 /* Work is bounded in timed steps, so that small networks are searched harder and large ones keep the
  * search's pace. ROUNDS_BOUND only tightens the bound of a plan that someone looks at: the copies
  * are the same as in a search. */
-enum { LEAST_ROUNDS = 1, MOST_ROUNDS = 40, ROUND_STEPS = 8000, ROUNDS_BOUND = 60 };
-enum { LEAST_TRIALS = 1, MOST_TRIALS = 200, TRIAL_STEPS = 12000 };
+enum { LEAST_ROUNDS = 0, MOST_ROUNDS = 40, ROUND_STEPS = 4000, ROUNDS_BOUND = 60 };
+enum { LEAST_TRIALS = 0, MOST_TRIALS = 200, TRIAL_STEPS = 4000 };
 enum { ALL_STEPS = 200000, ALL_KEPT_STEPS = 40000 };
 enum { SHORTLIST = 3, MOST_KEPT = 26, KEPT_STEPS = 12000, CONTENDED_STEPS = 45000 };
 /* Copies are not compared as they would be kept where that prolongs the best of them by less. */
