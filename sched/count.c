@@ -191,26 +191,37 @@ static double segment_time(const cim_cc_plan *plan, const cim_cc_segment *s)
     return s->reload_ns + s->latency_ns + (batch - 1.0) * s->interval_ns;
 }
 
-double cim_cc_segment_utilization(const cim_cc_plan *plan, uint32_t segment)
+static double run_time(const cim_cc_plan *plan)
+{
+    double time = 0.0;
+    for (uint32_t i = 0; i < plan->n_segments; i++)
+        time += segment_time(plan, &plan->segments[i]);
+    return time;
+}
+
+/* A segment's share of the chip's cells, weighted with its share of the run's time. */
+static double share_of_chip(const cim_cc_plan *plan, uint32_t segment, double time)
 {
     const cim_cc_segment *s = &plan->segments[segment];
-    double bits = 0.0, time = 0.0;
+    double bits = 0.0, capacity = cim_hw_arch_capacity_bits(&plan->arch);
     for (uint32_t k = s->first_node; k < s->first_node + s->n_nodes; k++) {
         const cim_cc_node *n = &plan->nodes[k];
         bits += n->write_cells * (double)plan->arch.device.bits_per_cell *
                 (double)n->choice_copies[n->pick];
     }
-    for (uint32_t i = 0; i < plan->n_segments; i++)
-        time += segment_time(plan, &plan->segments[i]);
-    double capacity = cim_hw_arch_capacity_bits(&plan->arch);
     return time > 0.0 ? bits * segment_time(plan, s) / (time * capacity) : 0.0;
+}
+
+double cim_cc_segment_utilization(const cim_cc_plan *plan, uint32_t segment)
+{
+    return share_of_chip(plan, segment, run_time(plan));
 }
 
 static double utilization(const cim_cc_plan *plan)
 {
-    double used = 0.0;
+    double used = 0.0, time = run_time(plan);
     for (uint32_t i = 0; i < plan->n_segments; i++)
-        used += cim_cc_segment_utilization(plan, i);
+        used += share_of_chip(plan, i, time);
     return used;
 }
 
@@ -218,14 +229,21 @@ static double utilization(const cim_cc_plan *plan)
  * noise-to-signal ratios add. */
 static double network_sqnr_db(cim_cc_plan *plan)
 {
+    const cim_cc_op *ops = plan->graph->ops;
+    const cim_cc_op_id *xb = plan->prepared->xb;
     double noise = 0.0;
     cim_cost_fidelity fidelity;
     cim_cost_fidelity_init(&fidelity, &plan->arch, &plan->chip.device);
     for (uint32_t i = 0; i < plan->prepared->n_xb; i++) {
-        const cim_cc_op *op = &plan->graph->ops[plan->prepared->xb[i]];
-        cim_cost_noise of_op;
-        cim_cost_fidelity_noise(&fidelity, (double)op->matrix_rows, op->signed_input, &of_op);
-        plan->ops[plan->prepared->xb[i]].sqnr_db = of_op.db;
+        uint32_t same = 0; /* an operator before it with the same products */
+        while (same < i && (ops[xb[same]].matrix_rows != ops[xb[i]].matrix_rows ||
+                            ops[xb[same]].signed_input != ops[xb[i]].signed_input))
+            same++;
+        cim_cost_noise of_op = {.db = plan->ops[xb[same]].sqnr_db};
+        if (same == i)
+            cim_cost_fidelity_noise(&fidelity, (double)ops[xb[i]].matrix_rows,
+                                    ops[xb[i]].signed_input, &of_op);
+        plan->ops[xb[i]].sqnr_db = of_op.db;
         noise += pow(10.0, -of_op.db / 10.0);
     }
     return -10.0 * log10(noise);

@@ -12,21 +12,29 @@ static double writes_of(const cim_cc_plan *plan, const cim_cc_node *n)
     return plan->n_segments > 1 ? 1.0 : 0.0;
 }
 
-/* Nothing levels the wear: a unit's cells are programmed by every node that is ever laid on it. The most
- * are where some node begins. */
+/* Programming operations of the cells of a unit in a run. */
+static double writes_at(const cim_cc_plan *plan, int64_t unit)
+{
+    double writes = 0.0;
+    for (uint32_t k = 0; k < plan->n_nodes; k++) {
+        const cim_cc_node *n = &plan->nodes[k];
+        if (unit >= n->first_unit && unit < n->first_unit + n->choices[n->pick].weight)
+            writes += writes_of(plan, n);
+    }
+    return writes;
+}
+
+/* Nothing levels the wear: a unit's cells are programmed by every node that is ever laid on it. Nodes of a
+ * segment lie side by side from its first unit on, so weights that stay through a segment are written most
+ * often there; operands that are written more often count where they begin. */
 double cim_cc_writes_per_inference(const cim_cc_plan *plan)
 {
-    double most = 0.0;
-    for (uint32_t i = 0; i < plan->n_nodes; i++) {
-        int64_t unit = plan->nodes[i].first_unit;
-        double writes = 0.0;
-        for (uint32_t k = 0; k < plan->n_nodes && writes_of(plan, &plan->nodes[i]) > 0.0; k++) {
-            const cim_cc_node *n = &plan->nodes[k];
-            if (unit >= n->first_unit && unit < n->first_unit + n->choices[n->pick].weight)
-                writes += writes_of(plan, n);
-        }
-        most = fmax(most, writes);
-    }
+    double most = plan->n_nodes ? writes_at(plan, 0) : 0.0;
+    if (plan->overlapped)
+        most = fmax(most, writes_at(plan, plan->budget));
+    for (uint32_t i = 0; i < plan->n_nodes; i++)
+        if (cim_cc_op_is_written(&plan->graph->ops[plan->nodes[i].op]))
+            most = fmax(most, writes_at(plan, plan->nodes[i].first_unit));
     return most / (double)plan->arch.workload.batch;
 }
 
