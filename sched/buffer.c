@@ -5,7 +5,7 @@
  * windows of a segment exceed the buffer, results wait off-chip instead, those first that take most
  * room for what they move: written once, read by every reader, over the off-chip link, whose total
  * bounds latency and interval from below. sched/README.md, "Global buffer". */
-#include "sched/plan_internal.h"
+#include "sched/pipeline.h"
 
 #include <math.h>
 #include <string.h>
@@ -210,9 +210,47 @@ static double lengthen_operators(cim_cc_plan *plan, const cim_cc_segment *s)
     return added;
 }
 
-/* The off-chip link serves the segment's waiting results beside its compute. */
-static void bound_by_link(cim_cc_plan *plan)
+/* In a pipeline the segment is timed again with what waits off-chip on the link. */
+static bool contend_for_link(cim_cc_context *cx, cim_cc_segment *s)
 {
+    cim_cc_plan *plan = cx->plan;
+    cim_arena_mark mark = cim_arena_save(cx->ar);
+    uint32_t n_ops = s->end_op - s->first_op;
+    uint32_t *picks = cim_arena_take(cx->ar, plan->n_nodes, sizeof *picks);
+    cim_cc_op_plan *old = cim_arena_take(cx->ar, n_ops, sizeof *old);
+    if (!picks || !old)
+        return false;
+    memcpy(old, plan->ops + s->first_op, n_ops * sizeof *old);
+    for (uint32_t i = s->first_node; i < s->first_node + s->n_nodes; i++)
+        picks[i] = plan->nodes[i].pick;
+    cim_cc_range r = {.first = s->first_node,
+                      .end = s->first_node + s->n_nodes,
+                      .first_op = s->first_op,
+                      .end_op = s->end_op,
+                      .latency_ns = s->latency_ns,
+                      .waiting = true};
+    cx->recording = true;
+    bool ok = cim_cc_time_contended(cx, &r, picks, true);
+    cx->recording = false;
+    s->latency_ns = r.latency_ns;
+    s->contended = true;
+    for (cim_cc_op_id id = s->first_op; id < s->end_op; id++) {
+        cim_cc_op_plan *o = &plan->ops[id];
+        bool part = plan->node_of[id] != UINT32_MAX && plan->nodes[plan->node_of[id]].n_parts > 1;
+        bool last = part && plan->node_of[id] < s->first_node + s->n_nodes;
+        o->start_ns = part ? old[id - s->first_op].start_ns : o->start_ns + s->start_ns;
+        o->end_ns = last   ? s->start_ns + s->latency_ns
+                    : part ? old[id - s->first_op].end_ns
+                           : o->end_ns + s->start_ns;
+    }
+    cim_arena_rewind(cx->ar, mark);
+    return ok;
+}
+
+/* The off-chip link serves the segment's waiting results beside its compute. */
+static bool bound_by_link(cim_cc_context *cx)
+{
+    cim_cc_plan *plan = cx->plan;
     double shift = 0.0, batch = (double)plan->arch.workload.batch;
     for (uint32_t i = 0; i < plan->n_segments; i++) {
         cim_cc_segment *s = &plan->segments[i];
@@ -227,6 +265,8 @@ static void bound_by_link(cim_cc_plan *plan)
         if (cim_cc_pipelined(plan)) {
             s->latency_ns = fmax(s->latency_ns, link);
             s->interval_ns = fmax(s->interval_ns, link);
+            if (link > 0.0 && !contend_for_link(cx, s))
+                return false;
         } else {
             s->latency_ns += lengthen_operators(plan, s);
             s->interval_ns = s->latency_ns;
@@ -236,6 +276,7 @@ static void bound_by_link(cim_cc_plan *plan)
     plan->latency_ns += shift;
     plan->interval_ns =
         plan->n_segments > 1 ? plan->latency_ns / batch : plan->segments[0].interval_ns;
+    return true;
 }
 
 bool cim_cc_pass_buffer(cim_cc_context *cx)
@@ -253,7 +294,5 @@ bool cim_cc_pass_buffer(cim_cc_context *cx)
             return false;
         moved += plan->segments[i].offchip_bits;
     }
-    if (moved > 0.0)
-        bound_by_link(plan);
-    return true;
+    return !(moved > 0.0) || bound_by_link(cx);
 }

@@ -33,19 +33,12 @@ static cim_status scratch_alloc(cim_cc_context *cx)
  * where they will be and which variant of a mapping they are of. */
 static void price_operators(cim_cc_plan *plan)
 {
-    static const cim_cost_event crossbar_events[] = {CIM_EV_CELL_READ,   CIM_EV_XB_STEP,
-                                                     CIM_EV_DAC,         CIM_EV_ADC,
-                                                     CIM_EV_SAMPLE_HOLD, CIM_EV_SHIFT_ADD};
     double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
     for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
         cim_cc_count_op(plan, i, ev);
         plan->ops[i].energy_pj = cim_cost_energy(&plan->chip, ev, 0.0, pj);
         plan->ops[i].noc_bit_hops = ev[CIM_EV_NOC_BIT_HOP];
-        plan->ops[i].offchip_pj = ev[CIM_EV_OFFCHIP_BIT] * plan->chip.unit_pj[CIM_EV_OFFCHIP_BIT];
-        plan->ops[i].crossbar_pj = 0.0;
-        for (size_t k = 0; k < sizeof crossbar_events / sizeof *crossbar_events; k++)
-            plan->ops[i].crossbar_pj +=
-                ev[crossbar_events[k]] * plan->chip.unit_pj[crossbar_events[k]];
+        cim_cc_leg_energies(plan, i, ev, plan->ops[i].leg_pj);
     }
 }
 

@@ -15,25 +15,6 @@
 #include "sched/flow.h"
 #include "sched/plan_internal.h"
 
-/* What a product (a step of a digital operator) uses one after another. */
-typedef enum cim_cc_leg {
-    CIM_CC_LEG_OFFCHIP_IN, /* network inputs */
-    CIM_CC_LEG_L0_IN,
-    CIM_CC_LEG_NOC_IN,
-    CIM_CC_LEG_L1, /* buffer to crossbar registers, results back */
-    CIM_CC_LEG_CROSSBAR,
-    CIM_CC_LEG_CORE_ALU, /* accumulation, after the conversion of the last step */
-    CIM_CC_LEG_POOL,     /* digital operators */
-    CIM_CC_LEG_NOC_OUT,
-    CIM_CC_LEG_L0_OUT,
-    CIM_CC_LEG_OFFCHIP_OUT, /* network outputs */
-    CIM_CC_N_LEGS,
-    /* beside products, for the meter: of a reload */
-    CIM_CC_LEG_WRITE = CIM_CC_N_LEGS,
-    CIM_CC_LEG_WEIGHTS,
-    CIM_CC_LEG_OPERAND /* of a node: an operand being written */
-} cim_cc_leg;
-
 /** A leg of one operator. */
 typedef struct cim_cc_cycle_leg {
     double ns;                      /* of one product on all its cores; 0: takes no time */

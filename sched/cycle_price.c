@@ -12,27 +12,6 @@ static double bits_of(const cim_cc_plan *plan, double elements)
     return elements * (double)plan->arch.workload.activation_bits;
 }
 
-/* Elements of one inference over the off-chip link: the network's inputs and outputs, and results that have
- * no room in the global buffer, which go out once and come back for every reader of the segment. */
-static void border(const cim_cc_plan *plan, cim_cc_op_id id, double *in, double *out)
-{
-    const cim_cc_graph *g = plan->graph;
-    const cim_cc_op *op = &g->ops[id];
-    *in = *out = 0.0;
-    for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
-        cim_cc_op_id from = g->edges[k].producer;
-        if (from == CIM_CC_INVALID)
-            *in += (double)g->edges[k].elements;
-        else if (plan->ops[from].offchip && plan->ops[from].segment == plan->ops[id].segment)
-            *in += plan->prepared->traffic_out[from];
-    }
-    for (uint32_t i = 0; i < g->n_outputs; i++)
-        if (g->outputs[i] == id)
-            *out += (double)op->out_elements;
-    if (plan->ops[id].offchip)
-        *out += plan->prepared->traffic_out[id];
-}
-
 /* ---- energies --------------------------------------------------------------------------------------- */
 
 static void leg_energy(const cim_cc_plan *plan, cim_cc_cycle_leg *leg, cim_cost_event e, double n)
@@ -42,37 +21,17 @@ static void leg_energy(const cim_cc_plan *plan, cim_cc_cycle_leg *leg, cim_cost_
     leg->share[cim_cost_event_kind(e)] += pj; /* a fraction at the end */
 }
 
-/* The resource that does an event. */
-static const cim_cc_leg leg_of[CIM_COST_N_EVENTS] = {
-    [CIM_EV_CELL_READ] = CIM_CC_LEG_CROSSBAR,   [CIM_EV_XB_STEP] = CIM_CC_LEG_CROSSBAR,
-    [CIM_EV_DAC] = CIM_CC_LEG_CROSSBAR,         [CIM_EV_ADC] = CIM_CC_LEG_CROSSBAR,
-    [CIM_EV_SAMPLE_HOLD] = CIM_CC_LEG_CROSSBAR, [CIM_EV_SHIFT_ADD] = CIM_CC_LEG_CROSSBAR,
-    [CIM_EV_L1_READ_BIT] = CIM_CC_LEG_L1,       [CIM_EV_L1_WRITE_BIT] = CIM_CC_LEG_L1,
-    [CIM_EV_L0_READ_BIT] = CIM_CC_LEG_L0_IN,    [CIM_EV_L0_WRITE_BIT] = CIM_CC_LEG_L0_OUT,
-    [CIM_EV_NOC_BIT_HOP] = CIM_CC_LEG_NOC_OUT,  [CIM_EV_ALU_ADD] = CIM_CC_LEG_POOL,
-    [CIM_EV_ALU_MUL] = CIM_CC_LEG_POOL,         [CIM_EV_ALU_DIV] = CIM_CC_LEG_POOL,
-    [CIM_EV_ALU_SPECIAL] = CIM_CC_LEG_POOL,     [CIM_EV_OFFCHIP_BIT] = CIM_CC_LEG_OFFCHIP_OUT,
-    [CIM_EV_CELL_WRITE] = CIM_CC_LEG_CROSSBAR};
-
 /* Energies of one product by leg. @param per  products of an inference, times parts */
-static void energies(const cim_cc_plan *plan, cim_cc_cycle_node *n, bool crossbar, double per)
+static void energies(const cim_cc_plan *plan, cim_cc_cycle_node *n, double per)
 {
-    double ev[CIM_COST_N_EVENTS], in, out;
+    double ev[CIM_COST_N_EVENTS];
+    cim_cc_leg_split s = cim_cc_leg_split_of(plan, n->op);
     cim_cc_count_op(plan, n->op, ev);
-    border(plan, n->op, &in, &out);
-    double hops_in = bits_of(plan, plan->prepared->traffic_in[n->op]) * plan->ops[n->op].in_hops;
-    for (int i = 0; i < CIM_COST_N_EVENTS; i++) {
-        cim_cost_event e = (cim_cost_event)i;
-        cim_cc_leg leg = crossbar && e == CIM_EV_ALU_ADD ? CIM_CC_LEG_CORE_ALU : leg_of[e];
-        double first = 0.0; /* on the way in */
-        if (e == CIM_EV_NOC_BIT_HOP) {
-            first = fmin(hops_in, ev[e]);
-            leg_energy(plan, &n->leg[CIM_CC_LEG_NOC_IN], e, first / per);
-        } else if (e == CIM_EV_OFFCHIP_BIT) {
-            first = fmin(bits_of(plan, in), ev[e]);
-            leg_energy(plan, &n->leg[CIM_CC_LEG_OFFCHIP_IN], e, first / per);
-        }
-        leg_energy(plan, &n->leg[leg], e, fmax(0.0, ev[e] - first) / per);
+    for (int e = 0; e < CIM_COST_N_EVENTS; e++) {
+        cim_cc_leg_part part[2];
+        int k = cim_cc_leg_parts(&s, (cim_cost_event)e, ev[e], part);
+        while (k-- > 0)
+            leg_energy(plan, &n->leg[part[k].leg], (cim_cost_event)e, part[k].n / per);
     }
 }
 
@@ -99,7 +58,7 @@ static void shared_times(const cim_cc_plan *plan, cim_cc_cycle_node *n)
 {
     const cim_cost_chip *c = &plan->chip;
     double per = (double)n->products, in, out;
-    border(plan, n->op, &in, &out);
+    cim_cc_leg_border(plan, n->op, &in, &out);
     n->leg[CIM_CC_LEG_OFFCHIP_IN].ns = bits_of(plan, in) / per / c->offchip_bits_per_ns;
     n->leg[CIM_CC_LEG_OFFCHIP_OUT].ns = bits_of(plan, out) / per / c->offchip_bits_per_ns;
     n->leg[CIM_CC_LEG_L0_IN].ns = bits_of(plan, n->moved_in) / c->l0_bits_per_ns;
@@ -192,7 +151,7 @@ void cim_cc_cycle_price(const cim_cc_cycle_source *source, const cim_cc_flow_op 
             if (n->leg[l].ns > 0.0)
                 n->main = (cim_cc_leg)l; /* an unlimited ALU: a bus paces the steps */
     }
-    energies(plan, n, crossbar, (double)n->products * (crossbar ? block->n_parts : 1.0));
+    energies(plan, n, (double)n->products * (crossbar ? block->n_parts : 1.0));
     settle(n);
 }
 

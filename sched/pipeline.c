@@ -29,14 +29,27 @@ void cim_cc_range_ops(const cim_cc_plan *plan, cim_cc_range *range)
         range->end_op = plan->nodes[range->end].op + (plan->nodes[range->end].part > 0);
 }
 
-double cim_cc_range_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end)
+static double reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end, bool kept)
 {
     double write = 0.0, bits = plan->spill_bits[first];
     for (uint32_t i = first; i < end; i++) {
-        write = fmax(write, plan->nodes[i].write_ns);
-        bits += plan->nodes[i].write_bits;
+        const cim_cc_node *n = &plan->nodes[i];
+        bool shorter = kept && n->write_ns > 0.0; /* a variant with fewer rows to a crossbar */
+        double rows = (double)cim_cc_node_picked(n)->map.rows_used;
+        write = fmax(write, shorter ? rows * plan->chip.write_row_ns : n->write_ns);
+        bits += n->write_bits;
     }
     return fmax(write, bits / plan->chip.offchip_bits_per_ns);
+}
+
+double cim_cc_range_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end)
+{
+    return reload_ns(plan, first, end, false);
+}
+
+double cim_cc_kept_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end)
+{
+    return reload_ns(plan, first, end, true);
 }
 
 cim_cc_timing cim_cc_op_timing(const cim_cc_context *cx, cim_cc_op_id id, const cim_cc_node *node,

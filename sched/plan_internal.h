@@ -13,6 +13,7 @@
 #define CIM_SCHED_PLAN_INTERNAL_H
 
 #include "sched/knapsack.h"
+#include "sched/legs.h"
 #include "sched/noc.h"
 #include "sched/plan.h"
 #include "sched/queue.h"
@@ -223,10 +224,8 @@ typedef struct cim_cc_op_plan {
     double expect_pj; /* the same before anything is placed or another variant picked */
     double cap_pj;    /* what a power cap takes it for: the largest of these seen */
     uint32_t segment;
-    double drawn_pj; /* drawn in its time: its own, and of operators that take none */
-    double crossbar_pj,
-        offchip_pj;      /* the parts of energy_pj that are drawn while crossbars convert and
-                                       while the off-chip link moves inputs, outputs, waiting results */
+    double drawn_pj;              /* drawn in its time: its own, and of operators that take none */
+    double leg_pj[CIM_CC_N_LEGS]; /* energy_pj by what draws it */
     int64_t window_rows; /* rows of its result that are kept at a time, of op->rows * op->images */
     bool offchip;        /* its result waits off-chip: the global buffer has no room */
     /* network between cores: expected of a random placement until pass place */
@@ -367,6 +366,7 @@ typedef struct cim_cc_range {
     double alone_ns;  /* latency if nobody waited for them; pipelined only */
     double bound_ns;  /* lower bound of the latency over all duplications, 0 when not computed */
     bool contended;   /* recorded with contention for shared resources */
+    bool waiting;     /* results that wait off-chip are known */
 } cim_cc_range;
 
 /** Units that the copies of a range may take together. */
@@ -455,6 +455,8 @@ void cim_cc_lifetime_text(const cim_cc_plan *plan, cim_text *out);
 /** Operators of nodes [first, end): from the first node's operator (or 0) up to the one before
  *  node `end` (or the end of the graph). */
 void cim_cc_range_ops(const cim_cc_plan *plan, cim_cc_range *range);
+/** Programming a range of nodes before anything is picked, and as it is kept. */
 double cim_cc_range_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end);
+double cim_cc_kept_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end);
 
 #endif

@@ -1,288 +1,21 @@
 /* Pass power: power over time and its peak, the largest sum of what is active, not of what is there.
  *
- * An operator draws its dynamic energy while its products (or steps) are worked on: row after row,
- * from when the row's first product starts (or the row before is done) to when its last is done. Rows
- * that follow each other without a gap are one draw at their mean power: its copies are busy all the
- * time. Programming a segment draws its energy over the reload; leakage is always there. What takes no
- * time (an unlimited resource) draws its energy with the operator it works for: its producer, or its
- * first reader. In a pipeline the inferences of a batch overlap: what one draws is drawn again an
- * interval later.
+ * power_draws.c says who draws what when; here what all operators share is drawn in turns, and the
+ * largest sum is found. Programming a segment draws its energy over the reload; leakage is always there.
+ * In a pipeline the inferences of a batch overlap: what one draws is drawn again an interval later.
  *
  * The peak is the largest mean over a window as long as one activation of a crossbar (step_ns): what
  * decoupling must bridge, not the coincidence of single transfers. sched/README.md, "Peak power". */
-#include "sched/plan_internal.h"
+#include "sched/power_internal.h"
 
 #include <math.h>
 #include <string.h>
-
-/* Above this many draws of overlapping inferences one interval of the steady state is looked at. */
-enum { MOST_DRAWS = 1 << 17 };
-
-typedef struct draw {
-    double from_ns, to_ns, mw;
-    uint32_t
-        who; /* operator; n_ops + operator: writing its operand; 2 n_ops + operator: its off-chip
-                     transfers; 3 n_ops + segment: its reload */
-} draw;
-
-/* Draws being collected. */
-typedef struct draws {
-    draw *list;
-    size_t n, cap;
-    size_t first, repeated; /* room for what is drawn once, and for inferences that follow */
-    double carry_pj;        /* energy that has found no time yet */
-    cim_cc_op_id *host;     /* per operator: in whose time its energy is drawn */
-    double *pj;             /* per operator: energy drawn in its time */
-} draws;
-
-static void draw_add(draws *d, uint32_t who, double from, double to, double pj)
-{
-    draw *last = d->n ? &d->list[d->n - 1] : NULL;
-    pj += d->carry_pj;
-    d->carry_pj = 0.0;
-    if (last && last->who == who && from <= last->to_ns * (1.0 + 1e-12)) {
-        double sum = last->mw * (last->to_ns - last->from_ns) + pj;
-        if (to > last->to_ns)
-            last->to_ns = to;
-        last->mw = sum / (last->to_ns - last->from_ns);
-    } else if (to > from) {
-        d->list[d->n++] = (draw){.from_ns = from, .to_ns = to, .mw = pj / (to - from), .who = who};
-    } else {
-        d->carry_pj = pj;
-    }
-}
-
-/* The node of an operator in a segment; an operator in parts has one in each of several. */
-static const cim_cc_node *node_in(const cim_cc_plan *plan, const cim_cc_segment *s, cim_cc_op_id id)
-{
-    if (plan->node_of[id] == UINT32_MAX)
-        return NULL;
-    const cim_cc_node *n = &plan->nodes[plan->node_of[id]];
-    while (n->part > 0 && n >= plan->nodes + s->first_node + s->n_nodes)
-        n--;
-    return n;
-}
-
-static bool takes_time(const cim_cc_plan *plan, cim_cc_op_id id)
-{
-    return plan->node_of[id] != UINT32_MAX || plan->digital_ns[id] > 0.0;
-}
-
-/* Whether an operator's off-chip transfers take time of their own. */
-static bool moves_offchip(const cim_cc_plan *plan, cim_cc_op_id id)
-{
-    return plan->ops[id].offchip_pj > 0.0 && isfinite(plan->chip.offchip_bits_per_ns);
-}
-
-/* Whose time an operator's energy is drawn in. Readers come later, so two sweeps do. */
-static bool find_hosts(const cim_cc_context *cx, draws *d)
-{
-    const cim_cc_plan *plan = cx->plan;
-    const cim_cc_graph *g = plan->graph;
-    d->host = cim_arena_take(cx->ar, g->n_ops, sizeof *d->host);
-    d->pj = cim_arena_alloc(cx->ar, g->n_ops, sizeof *d->pj);
-    if (!d->host || !d->pj)
-        return false;
-    for (cim_cc_op_id id = 0; id < g->n_ops; id++) {
-        d->host[id] = takes_time(plan, id) ? id : CIM_CC_INVALID;
-        for (uint32_t k = g->ops[id].first_edge;
-             d->host[id] == CIM_CC_INVALID && k < g->ops[id].first_edge + g->ops[id].n_edges; k++) {
-            cim_cc_op_id from = g->edges[k].producer;
-            if (from != CIM_CC_INVALID && plan->ops[from].segment == plan->ops[id].segment)
-                d->host[id] = d->host[from];
-        }
-    }
-    for (cim_cc_op_id id = g->n_ops; id-- > 0;)
-        for (uint32_t k = g->ops[id].first_edge; k < g->ops[id].first_edge + g->ops[id].n_edges;
-             k++) {
-            cim_cc_op_id from = g->edges[k].producer;
-            if (from != CIM_CC_INVALID && d->host[from] == CIM_CC_INVALID &&
-                plan->ops[from].segment == plan->ops[id].segment)
-                d->host[from] = d->host[id];
-        }
-    for (cim_cc_op_id id = 0; id < g->n_ops; id++)
-        d->pj[d->host[id] == CIM_CC_INVALID ? id : d->host[id]] +=
-            plan->ops[id].energy_pj - (moves_offchip(plan, id) ? plan->ops[id].offchip_pj : 0.0);
-    return true;
-}
-
-/* Row by row from the recorded pipeline. */
-static void draw_rows(const cim_cc_context *cx, const cim_cc_segment *s, cim_cc_op_id id,
-                      const cim_cc_node *n, draws *d)
-{
-    const cim_cc_flow *flow = cx->flow;
-    uint32_t offset = flow->stream[id].offset, steps = flow->stream[id].steps;
-    const double *upto = flow->products + offset;
-    double fill = n ? n->paced_fill_ns : 0.0, before = 0.0;
-    double total = n ? upto[steps - 1] : steps, pj = d->pj[id];
-    for (uint32_t k = 0; k < steps; k++) {
-        double share = n ? upto[k] - (k ? upto[k - 1] : 0.0) : 1.0;
-        double from = cx->begin[offset + k], to = cx->finish[offset + k] - fill;
-        from = from > before || k == 0 ? from : before;
-        if (share > 0.0)
-            draw_add(d, id, s->start_ns + from, s->start_ns + fmax(from, to), pj * share / total);
-        before = fmax(before, to);
-    }
-}
-
-/* Writing an operand, before the first product. @return the time it takes */
-static double draw_operand(const cim_cc_context *cx, const cim_cc_segment *s, cim_cc_op_id id,
-                           const cim_cc_node *n, double from, draws *d)
-{
-    const cim_cc_plan *plan = cx->plan;
-    double pj = n->operand_pj * (double)n->choice_copies[n->pick];
-    double before = cim_cc_node_picked(n)->before_ns;
-    if (n->n_parts == 1 && cim_cc_pipelined(plan))
-        from = s->start_ns + cx->begin[cx->flow->stream[id].offset] - before;
-    draw_add(d, plan->graph->n_ops + id, from, from + before, pj);
-    return before;
-}
-
-/* Transfers over the off-chip link go beside the operator, as long as they need. */
-static void draw_offchip(const cim_cc_plan *plan, const cim_cc_segment *s, cim_cc_op_id id,
-                         draws *d)
-{
-    const cim_cc_op_plan *o = &plan->ops[id];
-    double bits = o->offchip_pj / plan->chip.unit_pj[CIM_EV_OFFCHIP_BIT];
-    double ns = fmax(o->end_ns - o->start_ns, bits / plan->chip.offchip_bits_per_ns);
-    double end = fmax(o->end_ns, s->start_ns + s->latency_ns); /* all is over by then */
-    double from = fmax(s->start_ns, fmin(o->start_ns, end - ns));
-    draw_add(d, 2 * plan->graph->n_ops + id, from, fmin(from + ns, end), o->offchip_pj);
-}
-
-/* Where another resource than the crossbars sets a product's pace, copies convert together and then wait:
- * the first round of every draw is shown as it is, the others at their mean. */
-static void sharpen(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc_node *n, size_t first,
-                    draws *d)
-{
-    const cim_cc_variant *v = cim_cc_node_picked(n);
-    double busy = cim_cc_convert_ns(plan, v), rounds = 0.0,
-           pj = plan->ops[id].crossbar_pj / d->pj[id];
-    size_t end = d->n;
-    if (!(busy < 0.999 * n->paced_unit_ns) || !(busy > 0.0))
-        return;
-    for (size_t i = first; i < end && d->n < d->cap; i++) {
-        draw *w = &d->list[i];
-        double length = w->to_ns - w->from_ns, all = w->mw * length;
-        rounds = length / n->paced_unit_ns;
-        if (rounds < 1.0)
-            continue;
-        double burst = all * pj / rounds;
-        d->list[d->n++] = (draw){
-            .from_ns = w->from_ns, .to_ns = w->from_ns + busy, .mw = burst / busy, .who = id};
-        w->mw = (all - burst) / length;
-    }
-}
-
-static void draw_operator(const cim_cc_context *cx, const cim_cc_segment *s, cim_cc_op_id id,
-                          draws *d)
-{
-    const cim_cc_plan *plan = cx->plan;
-    const cim_cc_node *n = node_in(plan, s, id);
-    const cim_cc_op_plan *o = &plan->ops[id];
-    if (moves_offchip(plan, id) && (!n || n->part == 0))
-        draw_offchip(plan, s, id, d);
-    if (!(d->pj[id] > 0.0))
-        return;
-    size_t first = d->n;
-    double from = n && n->n_parts > 1 ? s->start_ns : o->start_ns, before = 0.0;
-    if (n && n->operand_pj > 0.0) {
-        before = draw_operand(cx, s, id, n, from, d);
-        first = d->n;
-    }
-    if (n && n->n_parts > 1) /* a part has a segment of its own but for what follows the last */
-        draw_add(d, id, from + before, from + n->choices[n->pick].cost, d->pj[id] / n->n_parts);
-    else if (cim_cc_pipelined(plan))
-        draw_rows(cx, s, id, n, d);
-    else
-        draw_add(d, id, from + before, o->end_ns, d->pj[id]);
-    if (n)
-        sharpen(plan, id, n, first, d);
-}
-
-static double energy_of(const cim_cc_plan *plan, const double *ev)
-{
-    double pj[CIM_COST_N_KINDS];
-    return cim_cost_energy(&plan->chip, ev, 0.0, pj);
-}
-
-static double reload_energy(const cim_cc_plan *plan, uint32_t segment)
-{
-    double ev[CIM_COST_N_EVENTS];
-    cim_cc_count_reload(plan, segment, ev);
-    return energy_of(plan, ev);
-}
-
-/* Repeat a segment's draws for the batch: all overlapping inferences, or, when they are many, every
- * draw folded into one interval of the steady state. */
-static bool repeat(const cim_cc_context *cx, const cim_cc_segment *s, size_t first, draws *d)
-{
-    double batch = (double)cx->plan->arch.workload.batch, period = s->interval_ns;
-    if (!(batch > 1.0) || !(period > 0.0) || !cim_cc_pipelined(cx->plan))
-        return true;
-    double times = fmin(batch, ceil(s->latency_ns / period) + 1.0);
-    size_t n = d->n - first;
-    bool fold = times * (double)n > MOST_DRAWS;
-    size_t most = fold ? 2 * n : (size_t)times * n;
-    d->repeated += most; /* beside the room that the first draws of later segments need */
-    if (d->first + d->repeated > d->cap) {
-        size_t cap = d->first + d->repeated + d->cap / 2;
-        draw *more = cim_arena_take(cx->ar, cap, sizeof *more);
-        if (!more)
-            return false;
-        memcpy(more, d->list, d->n * sizeof *more);
-        d->list = more;
-        d->cap = cap;
-    }
-    for (size_t i = first; i < first + n; i++) {
-        draw *one = &d->list[i];
-        double length = one->to_ns - one->from_ns, at = one->from_ns - s->start_ns;
-        if (!fold) {
-            for (double k = 1.0; k < times; k++) {
-                draw *again = &d->list[d->n++];
-                *again = *one;
-                again->from_ns += k * period;
-                again->to_ns += k * period;
-            }
-            continue;
-        }
-        double whole = floor(length / period), rest = length - whole * period;
-        at -= floor(at / period) * period;
-        double mw = one->mw;
-        *one = (draw){s->start_ns, s->start_ns + period, mw * whole, one->who};
-        d->list[d->n++] =
-            (draw){s->start_ns + at, s->start_ns + fmin(at + rest, period), mw, one->who};
-        if (at + rest > period)
-            d->list[d->n++] = (draw){s->start_ns, s->start_ns + at + rest - period, mw, one->who};
-    }
-    return true;
-}
-
-static bool collect(const cim_cc_context *cx, draws *d)
-{
-    const cim_cc_plan *plan = cx->plan;
-    for (uint32_t k = 0; k < plan->n_segments; k++) {
-        const cim_cc_segment *s = &plan->segments[k];
-        draw_add(d, 3 * plan->graph->n_ops + k, s->reload_from_ns, s->reload_from_ns + s->reload_ns,
-                 reload_energy(plan, k));
-        size_t first = d->n;
-        for (cim_cc_op_id id = s->first_op; id < s->end_op; id++)
-            draw_operator(cx, s, id, d);
-        if (!repeat(cx, s, first, d))
-            return false;
-    }
-    if (d->n && d->carry_pj > 0.0) { /* what came after the last that took time */
-        draw *last = &d->list[d->n - 1];
-        last->mw += d->carry_pj / (last->to_ns - last->from_ns);
-    }
-    return true;
-}
 
 /* ---- the largest sum ----------------------------------------------------------------------------- */
 
 typedef struct edge {
     double at_ns;
-    double mw; /* signed change */
+    double mw, use; /* signed changes */
 } edge;
 
 /* What ends makes room for what starts at the same time. */
@@ -319,32 +52,56 @@ static bool sort_edges(cim_arena *ar, edge *list, size_t n, double span)
     return true;
 }
 
-/* Whether a draw is a digital operator's, whose steps take turns at the ALUs that all of them share. */
-static bool takes_turns(const cim_cc_plan *plan, const draw *w)
-{
-    return w->who < plan->graph->n_ops && plan->node_of[w->who] == UINT32_MAX &&
-           plan->alu_ns[w->who] > 0.0 && cim_cc_pipelined(plan);
-}
-
 /* What ends when another starts must not overlap it because the two sums of times are rounded
  * differently: ends come early by more than rounding. */
-static void add_edges(edge *edges, size_t *n, double from, double to, double mw)
+static void add_edges(edge *edges, size_t *n, const cim_cc_draw *w)
 {
-    double early = to * (1.0 - 1e-12);
-    edges[(*n)++] = (edge){.at_ns = from, .mw = mw};
-    edges[(*n)++] = (edge){.at_ns = early > from ? early : to, .mw = -mw};
+    double early = w->to_ns * (1.0 - 1e-12);
+    edges[(*n)++] = (edge){.at_ns = w->from_ns, .mw = w->mw, .use = w->use};
+    edges[(*n)++] =
+        (edge){.at_ns = early > w->from_ns ? early : w->to_ns, .mw = -w->mw, .use = -w->use};
 }
 
-/* Digital operators whose times overlap still draw no more together than the hungriest of them at full
+/* Who is being served by a shared resource: what each would draw alone, at full rate. */
+typedef struct rates {
+    double *mw;
+    size_t n;
+} rates;
+
+static void rates_change(rates *r, const edge *e)
+{
+    size_t i = 0;
+    if (e->mw > 0.0) {
+        r->mw[r->n++] = e->mw / e->use;
+        return;
+    }
+    while (i < r->n && r->mw[i] != e->mw / e->use)
+        i++;
+    if (i < r->n)
+        r->mw[i] = r->mw[--r->n];
+}
+
+static double rates_most(const rates *r, double before)
+{
+    double most = 0.0;
+    for (size_t i = 0; i < r->n; i++)
+        most = fmax(most, r->mw[i]);
+    return most > 0.0 ? most : before;
+}
+
+/* Users of a shared resource whose times overlap draw no more together than the hungriest of them at full
  * rate: what they ask for beyond that is drawn later, when others ask for less.
- * @param asked  n changes of what they ask for, sorted @param[out] out  room for 3 n + 4 */
-static size_t take_turns(const edge *asked, size_t n, double most, edge *out)
+ * @param asked  n changes of what they ask for, sorted @param active  room for n @param[out] out  room for 3 n + 4 @param[out] end_ns  of the last draw
+ * @param[out] highest  limit @return changes */
+static size_t take_turns(const edge *asked, size_t n, double *active, edge *out, double *end_ns,
+                         double *highest)
 {
     size_t count = 0;
-    double want = 0.0, drawn = 0.0, owed = 0.0, now = 0.0; /* mW, mW, pJ, ns */
+    rates r = {.mw = active};
+    double want = 0.0, drawn = 0.0, owed = 0.0, now = 0.0, cap = 0.0, most = 0.0; /* mW, pJ, ns */
     for (size_t i = 0; i <= n; i++) {
         double until = i < n ? asked[i].at_ns : INFINITY, left;
-        while (owed > 0.0 && want < most && (left = owed / (most - want)) <= until - now) {
+        while (owed > 0.0 && want < cap && (left = owed / (cap - want)) <= until - now) {
             now += left; /* all caught up */
             owed = 0.0;
             out[count++] = (edge){.at_ns = now, .mw = want - drawn};
@@ -355,39 +112,94 @@ static size_t take_turns(const edge *asked, size_t n, double most, edge *out)
         owed = fmax(0.0, owed + (want - drawn) * (until - now));
         now = until;
         want = fmax(0.0, want + asked[i].mw);
-        double next = owed > 1e-9 * most || want > most ? most : want;
+        rates_change(&r, &asked[i]);
+        most = rates_most(&r, most);
+        cap = most;
+        *highest = fmax(*highest, cap);
+        want = r.n ? want : 0.0;
+        double next = owed > 1e-9 * cap || want > cap ? cap : want;
         if (next != drawn)
             out[count++] = (edge){.at_ns = now, .mw = next - drawn};
         drawn = next;
     }
+    *end_ns = now;
     return count;
 }
 
-/* Both ends of every draw, those of digital operators taking turns. */
-static edge *list_edges(cim_arena *ar, const cim_cc_plan *plan, const draws *d, size_t *n,
+/* What would be drawn after the end of the run is drawn before it, as late as the limit allows.
+ * @param[in,out] out  n changes, room for 2 more @return changes */
+static size_t keep_in(edge *out, size_t n, double last, double cap)
+{
+    double level = 0.0, late = 0.0;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) { /* from changes to levels */
+        level = fmax(0.0, level + out[i].mw);
+        double until = i + 1 < n ? out[i + 1].at_ns : out[i].at_ns;
+        late += level * fmax(0.0, until - fmax(last, out[i].at_ns));
+        out[i].mw = level;
+        kept += out[i].at_ns < last;
+    }
+    double until = last;
+    size_t i = kept;
+    for (; i-- > 0 && late > 0.0; until = out[i].at_ns) {
+        double length = until - out[i].at_ns, more = fmax(0.0, cap - out[i].mw);
+        if (late > more * length) {
+            late -= more * length;
+            out[i].mw += more;
+            continue;
+        }
+        memmove(out + i + 2, out + i + 1, (kept - i - 1) * sizeof *out);
+        out[i + 1] = (edge){.at_ns = until - late / more, .mw = cap};
+        late = 0.0;
+        kept++;
+        break;
+    }
+    double rest = kept && late > 0.0 ? late / (last - out[0].at_ns) : 0.0; /* more than it can */
+    out[kept++] = (edge){.at_ns = last};
+    for (i = kept - 1; i-- > 0;)
+        out[i].mw += rest;
+    for (i = kept; i-- > 1;)
+        out[i].mw -= out[i - 1].mw;
+    return kept;
+}
+
+/* Both ends of every draw; of what all share they take turns, and are done when the run is. */
+static edge *list_edges(cim_arena *ar, const cim_cc_plan *plan, const cim_cc_draws *d, size_t *n,
                         double *span)
 {
-    edge *edges = cim_arena_take(ar, 5 * d->n + 8, sizeof *edges);
+    edge *edges = cim_arena_take(ar, 6 * d->n + 32, sizeof *edges);
     edge *turns = cim_arena_take(ar, 2 * d->n + 1, sizeof *turns);
-    size_t asked = 0;
-    double most = 0.0;
+    double *active = cim_arena_take(ar, d->n + 1, sizeof *active);
+    size_t shared = 0;
     *n = 0;
     *span = 0.0;
-    if (!edges || !turns)
+    if (!edges || !turns || !active)
         return NULL;
     for (size_t i = 0; i < d->n; i++) {
-        const draw *w = &d->list[i];
-        bool digital = takes_turns(plan, w);
+        const cim_cc_draw *w = &d->list[i];
         if (!(w->mw > 0.0))
             continue;
-        if (digital)
-            most = fmax(most, fmax(w->mw, d->pj[w->who] / plan->digital_ns[w->who]));
-        add_edges(digital ? turns : edges, digital ? &asked : n, w->from_ns, w->to_ns, w->mw);
         *span = fmax(*span, w->to_ns);
+        if (w->use > 0.0 && cim_cc_leg_turn(w->leg) != CIM_CC_N_TURNS)
+            shared++;
+        else
+            add_edges(edges, n, w);
     }
-    if (!sort_edges(ar, turns, asked, *span))
-        return NULL;
-    *n += take_turns(turns, asked, most, edges + *n);
+    double last = fmax(*span, plan->latency_ns);
+    for (uint32_t t = 0; shared > 0 && t < CIM_CC_N_TURNS; t++) {
+        size_t asked = 0, kept = 0;
+        double end = 0.0, most = 0.0;
+        for (size_t i = 0; i < d->n; i++)
+            if (d->list[i].mw > 0.0 && d->list[i].use > 0.0 &&
+                (uint32_t)cim_cc_leg_turn(d->list[i].leg) == t)
+                add_edges(turns, &asked, &d->list[i]);
+        if (!sort_edges(ar, turns, asked, *span))
+            return NULL;
+        kept = take_turns(turns, asked, active, edges + *n, &end, &most);
+        if (kept && end > last)
+            kept = keep_in(edges + *n, kept, last, most);
+        *n += kept;
+    }
     for (size_t i = 0; i < *n; i++)
         *span = fmax(*span, edges[i].at_ns);
     return edges;
@@ -453,51 +265,51 @@ static double find_peak(cim_cc_plan *plan, const edge *edges, size_t n, double s
 }
 
 /* A draw's mean power in the window, by kind. */
-static void add_rows(const cim_cc_plan *plan, const draws *d, const draw *w, double mw,
-                     double *rows)
+static void add_rows(const cim_cc_plan *plan, const cim_cc_draws *d, const cim_cc_draw *w,
+                     double mw, double *rows)
 {
-    double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
-    uint32_t n_ops = plan->graph->n_ops;
-    if (w->who >= 2 * n_ops && w->who < 3 * n_ops) {
-        rows[CIM_COST_OFFCHIP] += mw;
-        return;
+    double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS], by[CIM_COST_N_KINDS] = {0}, sum = 0.0;
+    if (w->leg == CIM_CC_LEG_OPERAND) {
+        cim_cc_count_operand(plan, w->who, ev);
+        sum = cim_cost_energy(&plan->chip, ev, 0.0, by);
+    } else if (w->leg >= CIM_CC_N_LEGS) {
+        rows[w->leg == CIM_CC_LEG_WRITE ? CIM_COST_CROSSBAR_WRITE : CIM_COST_OFFCHIP] += mw;
     }
-    if (w->who >= n_ops) {
-        if (w->who < 2 * n_ops)
-            cim_cc_count_operand(plan, w->who - n_ops, ev);
-        else
-            cim_cc_count_reload(plan, w->who - 3 * n_ops, ev);
-        double sum = cim_cost_energy(&plan->chip, ev, 0.0, pj);
-        for (int k = 0; sum > 0.0 && k < CIM_COST_N_KINDS; k++)
-            rows[k] += mw * (pj[k] / sum);
-        return;
-    }
-    for (cim_cc_op_id id = 0; id < n_ops; id++) {
-        if (id != w->who && d->host[id] != w->who)
+    for (cim_cc_op_id id = 0; w->leg < CIM_CC_N_LEGS && id < plan->graph->n_ops; id++) {
+        bool main = w->leg == d->main[w->who], hosted = id != w->who && d->host[id] == w->who;
+        if (id != w->who && !(main && hosted))
             continue;
+        double part[CIM_COST_N_EVENTS] = {0};
+        cim_cc_leg_split s = cim_cc_leg_split_of(plan, id);
         cim_cc_count_op(plan, id, ev);
-        if (moves_offchip(plan, id))
-            ev[CIM_EV_OFFCHIP_BIT] = 0.0; /* a draw of its own */
-        cim_cost_energy(&plan->chip, ev, 0.0, pj);
+        for (int e = 0; e < CIM_COST_N_EVENTS; e++) {
+            cim_cc_leg_part p[2];
+            for (int k = cim_cc_leg_parts(&s, (cim_cost_event)e, ev[e], p); k-- > 0;)
+                if (hosted || p[k].leg == w->leg || (main && (d->merged[id] >> p[k].leg & 1)))
+                    part[e] += p[k].n;
+        }
+        sum += cim_cost_energy(&plan->chip, part, 0.0, pj);
         for (int k = 0; k < CIM_COST_N_KINDS; k++)
-            rows[k] += mw * (pj[k] / d->pj[w->who]);
+            by[k] += pj[k];
     }
+    for (int k = 0; sum > 0.0 && k < CIM_COST_N_KINDS; k++)
+        rows[k] += mw * (by[k] / sum);
 }
 
-/* The rows of the breakdown in the window of the peak; the total is their sum. Digital operators share
+/* The rows of the breakdown in the window of the peak; the total is their sum. What takes turns shares
  * what the others leave of the window's energy. */
-static void peak_rows(cim_cc_plan *plan, const draws *d, double window, double pj)
+static void peak_rows(cim_cc_plan *plan, const cim_cc_draws *d, double window, double pj)
 {
-    double rows[2][CIM_COST_N_KINDS] = {{0}}, sum[2] = {0}; /* others, digital */
+    double rows[2][CIM_COST_N_KINDS] = {{0}}, sum[2] = {0}; /* others, in turns */
     double from = plan->peak_at_ns, to = from + window;
     for (size_t i = 0; i < d->n; i++) {
-        const draw *w = &d->list[i];
+        const cim_cc_draw *w = &d->list[i];
         double inside = fmin(w->to_ns, to) - fmax(w->from_ns, from);
-        int digital = takes_turns(plan, w);
+        int turn = w->use > 0.0 && cim_cc_leg_turn(w->leg) != CIM_CC_N_TURNS;
         if (!(inside > 0.0))
             continue;
-        add_rows(plan, d, w, w->mw * inside / window, rows[digital]);
-        sum[digital] += w->mw * inside / window;
+        add_rows(plan, d, w, w->mw * inside / window, rows[turn]);
+        sum[turn] += w->mw * inside / window;
     }
     double left = fmax(0.0, pj / window - sum[0]), scale = sum[1] > 0.0 ? left / sum[1] : 0.0;
     plan->peak_total_mw = 0.0;
@@ -511,22 +323,39 @@ static void peak_rows(cim_cc_plan *plan, const draws *d, double window, double p
     }
 }
 
+/* Operators one after another: what each would draw were it always at its highest, for the power cap. */
+static void note_highest(cim_cc_plan *plan, const edge *edges, size_t n)
+{
+    double mw = 0.0;
+    size_t at = 0;
+    for (cim_cc_op_id id = 0; id < plan->graph->n_ops; id++) {
+        cim_cc_op_plan *o = &plan->ops[id];
+        double most = 0.0;
+        while (at < n && edges[at].at_ns < o->start_ns)
+            mw += edges[at++].mw;
+        for (most = mw; at < n && edges[at].at_ns < o->end_ns * (1.0 - 1e-9);) {
+            mw += edges[at++].mw;
+            most = fmax(most, mw);
+        }
+        o->drawn_pj = fmax(o->drawn_pj, most * (o->end_ns - o->start_ns));
+    }
+}
+
 cim_status cim_cc_pass_power(cim_cc_context *cx)
 {
     cim_cc_plan *plan = cx->plan;
-    draws d = {.cap = 2 * (size_t)cx->flow->total_steps + 2 * plan->graph->n_ops +
-                      4 * plan->n_nodes + 2 * (size_t)plan->n_segments};
-    d.first = d.cap;
-    d.list = cim_arena_take(cx->ar, d.cap, sizeof *d.list);
-    if (!d.list || !find_hosts(cx, &d) || !collect(cx, &d))
+    cim_cc_draws d = {0};
+    if (!cim_cc_draws_collect(cx, &d))
         return CIM_E_NOMEM;
     for (uint32_t i = 0; i < plan->graph->n_ops; i++)
-        plan->ops[i].drawn_pj = d.pj[i] + (moves_offchip(plan, i) ? plan->ops[i].offchip_pj : 0.0);
+        plan->ops[i].drawn_pj = d.pj[i];
     size_t n;
     double span;
     edge *edges = list_edges(cx->ar, plan, &d, &n, &span);
     if (!edges || !sort_edges(cx->ar, edges, n, span))
         return CIM_E_NOMEM;
+    if (plan->one_by_one)
+        note_highest(plan, edges, n);
     double window = fmin(plan->chip.step_ns, span);
     plan->peak_at_ns = 0.0;
     plan->peak_instant_mw = plan->chip.leakage_mw;

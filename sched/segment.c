@@ -295,7 +295,7 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, bool duplica
         s->interval_ns = r.interval_ns;
         s->bound_ns = r.bound_ns;
         s->contended = r.contended;
-        s->reload_ns = writes ? cim_cc_range_reload_ns(plan, r.first, r.end) : 0.0;
+        s->reload_ns = writes ? cim_cc_kept_reload_ns(plan, r.first, r.end) : 0.0;
         for (uint32_t k = r.first; k < r.end; k++) {
             const cim_cc_node *n = &plan->nodes[k];
             plan->nodes[k].segment = i;

@@ -306,6 +306,12 @@ static void line_init(contest *c, line *l, cim_cc_op_id id, const cim_cc_node *n
     l->alu = plan->alu_ns[id];
     l->out_link = cim_cc_output_ns(plan, id);
     l->in_link = fmax(0.0, plan->link_ns[id] - l->out_link);
+    if (c->range->waiting && plan->graph->ops[id].unit != CIM_CC_UNIT_NONE) {
+        double bits = (double)plan->arch.workload.activation_bits;
+        cim_cc_leg_border(plan, id, &in, &out);
+        l->in_link = bits * in / plan->chip.offchip_bits_per_ns;
+        l->out_link = bits * out / plan->chip.offchip_bits_per_ns;
+    }
     if (!node)
         return;
     /* transfers are events here */
