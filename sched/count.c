@@ -225,6 +225,31 @@ static double utilization(const cim_cc_plan *plan)
     return used;
 }
 
+void cim_cc_plan_use(const cim_cc_plan *plan, cim_cc_use *out)
+{
+    double batch = (double)plan->arch.workload.batch, run = plan->latency_ns, busy = 0.0;
+    double all = (double)plan->arch.chip.cores * (double)plan->arch.core.crossbars, alu = 0.0;
+    *out = (cim_cc_use){.cells = utilization(plan)};
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        const cim_cc_node *n = &plan->nodes[i];
+        const cim_cc_variant *v = cim_cc_node_picked(n);
+        busy += batch * (double)plan->prepared->breaks[n->xb]->n * cim_cc_convert_ns(plan, v) *
+                (double)v->map.crossbars;
+    }
+    for (uint32_t i = 0; i < plan->n_segments; i++) {
+        const cim_cc_segment *s = &plan->segments[i];
+        double units = (double)(plan->overlapped ? 2 * plan->budget : plan->budget);
+        out->units += (double)s->units_used / units * segment_time(plan, s) / run_time(plan);
+    }
+    for (uint32_t i = 0; i < plan->graph->n_ops; i++)
+        alu += batch * plan->alu_ns[i];
+    out->crossbars = busy / (all * run);
+    out->adcs = plan->arch.crossbar.adcs > 0
+                    ? out->crossbars * plan->chip.adc_ns / plan->chip.step_ns
+                    : 0.0;
+    out->alus = alu / run;
+}
+
 /* Errors of operators are taken as independent and of equal weight at the output: their
  * noise-to-signal ratios add. */
 static double network_sqnr_db(cim_cc_plan *plan)

@@ -275,7 +275,8 @@ static cim_status bound_of(cim_cc_context *cx, const cim_cc_range *r, game *g, d
 static cim_status start(cim_cc_context *cx, cim_cc_range *r, game *g, double bottleneck,
                         double ns_per_write_pj, bool writes, bool quick, uint32_t *picks)
 {
-    static const double limits[] = {1.12, 1.0}; /* wider ones hardly ever won on the built-in networks */
+    static const double limits[] = {1.12,
+                                    1.0}; /* wider ones hardly ever won on the built-in networks */
     for (uint32_t i = r->first; i < r->end; i++) {
         const cim_cc_node *node = &cx->plan->nodes[i];
         double n = (double)cx->plan->prepared->breaks[node->xb]->n;

@@ -409,6 +409,16 @@ bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
 /** What the picked copies of a range (first_unit, pick) make each other wait for in the cores they share:
  *  paced_unit_ns and paced_fill_ns of its nodes. @return false: out of memory */
 bool cim_cc_share_cores(cim_cc_context *cx, const cim_cc_range *range);
+/** Shares of the chip's resources over the run's time. */
+typedef struct cim_cc_use {
+    double cells;     /* that hold weights: the metric utilization */
+    double units;     /* cores (or crossbars at level mvm) that are given to operators */
+    double crossbars; /* at work on products */
+    double adcs;      /* converting; 0 without converters */
+    double alus;      /* of digital operators, at work; 0 when their rate is no limit */
+} cim_cc_use;
+void cim_cc_plan_use(const cim_cc_plan *plan, cim_cc_use *out);
+
 /** Pass buffer: windows of results in the global buffer; what has no room waits off-chip.
  *  @return false: out of memory */
 bool cim_cc_pass_buffer(cim_cc_context *cx);

@@ -230,6 +230,19 @@ static void write_schedule(const cim_cc_plan *p, cim_jw *w)
     cim_jw_object_end(w);
 }
 
+static void write_use(const cim_cc_plan *p, cim_jw *w)
+{
+    cim_cc_use use;
+    cim_cc_plan_use(p, &use);
+    cim_jw_object(w, "resource_utilization");
+    cim_jw_double(w, "cells", use.cells);
+    cim_jw_double(w, p->units_are_cores ? "cores" : "allocated_crossbars", use.units);
+    cim_jw_double(w, "crossbars", use.crossbars);
+    cim_jw_double(w, "adcs", use.adcs);
+    cim_jw_double(w, "digital_alus", use.alus);
+    cim_jw_object_end(w);
+}
+
 /* How far the schedule's objective could still go over all duplications of the same mapping: known for
  * one segment and one inference. Energy and its product with time follow from the latency's bound,
  * because dynamic energy does not depend on copies. */
@@ -314,8 +327,10 @@ void cim_cc_plan_write_json(const cim_cc_plan *p, bool detail, cim_jw *w, const 
     cim_jw_double(w, "peak_power_at_s", p->peak_at_ns * 1e-9);
     cim_jw_double(w, "peak_power_window_s", p->chip.step_ns * 1e-9);
     cim_jw_double(w, "peak_power_instant_w", p->peak_instant_mw * 1e-3);
-    if (ok)
+    if (ok) {
+        write_use(p, w);
         write_bound(p, w);
+    }
     if (detail && ok)
         write_curve(p, w);
     if (ok)
