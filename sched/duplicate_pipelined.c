@@ -571,7 +571,8 @@ static cim_status play(cim_cc_context *cx, cim_cc_range *r, bool writes, double 
                                                 quick ? 0.02 : 0.0, g->chosen);
     cim_arena_rewind(cx->ar, mark);
     CIM_TRY(start(cx, r, g, bottleneck, ns_per_write_pj, writes, quick, picks));
-    if (quick) {
+    if (quick) { /* one answer was timed; whether it was taken */
+        r->timed = !memcmp(picks + r->first, cx->trial + r->first, n * sizeof *picks);
         r->bound_ns = 0.0;
         return CIM_OK;
     }

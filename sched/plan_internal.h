@@ -362,6 +362,7 @@ typedef struct cim_cc_range {
     uint32_t first, end;           /* nodes */
     cim_cc_op_id first_op, end_op; /* operators */
     double latency_ns, interval_ns;
+    bool timed;       /* duplication left the times of its picks here */
     double shared_ns; /* work of resources that all operators share; pipelined only */
     double alone_ns;  /* latency if nobody waited for them; pipelined only */
     double bound_ns;  /* lower bound of the latency over all duplications, 0 when not computed */
