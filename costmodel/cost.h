@@ -70,6 +70,13 @@ enum {
     CIM_COST_NOTE_LAST = CIM_COST_NOTE_MERGE
 };
 
+/** What a memory cell is like beyond its costs. */
+typedef struct cim_cost_device {
+    double sigma; /* relative standard deviation of its conductance: device.variation, or the
+                      library's where that is null */
+    double floor; /* conductance of the lowest level over the span of levels; 0 for SRAM */
+} cim_cost_device;
+
 /** Unit costs of one chip. All times in ns (INFINITY rates: no bottleneck), energies in pJ, power
  *  in mW, areas in um2. Plain data, copied freely. */
 typedef struct cim_cost_chip {
@@ -112,6 +119,7 @@ typedef struct cim_cost_chip {
      * converter has under its columns (0 without). */
     double endurance_cycles, conductance_sigma, resistance_on_ohm, resistance_off_ohm;
     double cell_um2, adc_pitch_um;
+    cim_cost_device device;
 } cim_cost_chip;
 
 typedef struct cim_cost_library cim_cost_library;
@@ -132,6 +140,10 @@ void cim_cost_library_destroy(cim_cost_library *lib);
 bool cim_cost_chip_price(const cim_cost_library *lib, const cim_hw_arch *arch, cim_cost_chip *out,
                          char *reason, size_t size);
 
+/** The cells of an architecture, also of one that cannot be priced. */
+void cim_cost_device_describe(const cim_cost_library *lib, const cim_hw_arch *arch,
+                              cim_cost_device *out);
+
 /** Which breakdown row an event belongs to. */
 cim_cost_kind cim_cost_event_kind(cim_cost_event e);
 
@@ -140,13 +152,6 @@ cim_cost_kind cim_cost_event_kind(cim_cost_event e);
 double cim_cost_energy(const cim_cost_chip *chip, const double counts[CIM_COST_N_EVENTS],
                        double time_ns, double pj[CIM_COST_N_KINDS]);
 
-/** Analytical SQNR of one dot product on a crossbar [dB]: quantised operands, bit-sliced and
- *  converted by a uniform full-range ADC. Uniform operands, inputs unsigned, weights signed
- *  (crossbar.signed_weights); noise of the operands' own quantisation is included, so the result is finite.
- *  Equations, sources and measured errors: costmodel/README.md, "SQNR".
- *  @param n  length of the dot product, >= 1. */
-double cim_cost_sqnr_db(const cim_hw_arch *arch, double n);
-
 /** Largest column sum the converter must represent, in units of one cell level times one input
  *  level: rows (2^dac_bits - 1) (2^bits_per_cell - 1); offset weights: halved by the flipped-weight
  *  encoding of ISAAC (a column whose weights sum to more than half of their maximum is stored
@@ -154,8 +159,11 @@ double cim_cost_sqnr_db(const cim_hw_arch *arch, double n);
  *  @param rows  wordlines on at once */
 double cim_cost_adc_full_scale(const cim_hw_arch *arch, double rows);
 
-/** Step of the converter in the same units: max(1, full scale / (2^adc_bits - 1)); 1 loses
+/** Step of a converter that covers a range of column sums: max(1, range / (2^adc_bits - 1)); 1 loses
  *  nothing; 1 without converters. */
+double cim_cost_adc_range_step(const cim_hw_arch *arch, double range);
+
+/** The same for the range adc.clip alone sets: adc.clip times the full scale of so many rows. */
 double cim_cost_adc_step(const cim_hw_arch *arch, double rows);
 
 /** Time of one full-size product on one crossbar at the workload's precisions [ns], throughput

@@ -133,6 +133,7 @@ void cim_cost_library_destroy(cim_cost_library *lib)
 {
     if (!lib)
         return;
+    cost_sources_free(lib);
     cim_free(lib->part);
     cim_free(lib);
 }

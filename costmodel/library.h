@@ -4,7 +4,7 @@
 #ifndef CIM_COSTMODEL_LIBRARY_H
 #define CIM_COSTMODEL_LIBRARY_H
 
-#include "costmodel/cost.h"
+#include "costmodel/explain.h"
 #include "hwspace/base/json.h"
 
 #include <stddef.h>
@@ -227,6 +227,8 @@ struct cim_cost_library {
     cost_wire wire;
     cost_router router;
     cost_offchip offchip[CIM_HW_N_MEMORIES];
+    size_t n_origins, origins_cap;
+    cim_cost_origin *origin; /* owned: the source of every entry */
     size_t n_parts, parts_cap;
     cost_part *part; /* owned, sorted by name */
     cost_default fallback[COST_N_SLOTS];
@@ -260,6 +262,15 @@ typedef struct cost_buffer {
 } cost_buffer;
 void cost_buffer_price(const cim_cost_library *lib, const cost_buffer_model *model, double kib,
                        double bits_per_cycle, const cost_scale *chip, cost_buffer *out);
+
+/* ---- library_sources.c ---- */
+/** Keep the sources of a document that has been read. */
+CIM_MUST_CHECK cim_status cost_sources_read(cim_cost_library *lib, const cim_json *doc,
+                                            cim_err *err);
+/** NULL: no such entry */
+const cim_cost_origin *cost_source_find(const cim_cost_library *lib, const char *section,
+                                        const char *name);
+void cost_sources_free(cim_cost_library *lib);
 
 /* ---- library_*.c ---- */
 int cost_part_find(const cim_cost_library *lib, const char *name);

@@ -768,5 +768,5 @@ cim_status cost_library_read(cim_cost_library *lib, const cim_json *doc, cim_err
         CIM_TRY(cost_read_parts(lib, doc, node, err));
     if ((node = cim_json_find(root, "defaults")))
         CIM_TRY(cost_read_defaults(lib, doc, node, err));
-    return CIM_OK;
+    return cost_sources_read(lib, doc, err);
 }

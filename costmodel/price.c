@@ -54,10 +54,12 @@ static void price_converters(cost_pricing *p, const cost_adc *adc)
     out->own_unit_pj[t][CIM_EV_ADC] += adc->pj * p->conversions / cols;
     out->own_area_um2[t][CIM_COST_ADC] += (double)x->adcs * adc->um2;
     out->own_leak_mw[t][CIM_COST_ADC] += (double)x->adcs * adc->leak_mw;
+    cost_traced(p, "adc_models", cim_hw_adc_models[cim_hw_arch_adc_model(p->arch)], NULL);
     out->own_unit_pj[t][CIM_EV_SAMPLE_HOLD] += sh->pj * p->here.energy / sh->at.energy;
     out->own_area_um2[t][CIM_COST_SAMPLE_HOLD] += cols * sh->um2 * p->here.area / sh->at.area;
     out->own_leak_mw[t][CIM_COST_SAMPLE_HOLD] +=
         cols * sh->leak_mw * p->here.leakage / sh->at.leakage;
+    cost_traced(p, "periphery", "sample_hold", NULL);
 }
 
 static void crossbar_rates(cost_pricing *p)
@@ -105,6 +107,7 @@ static void add_buffer(cost_pricing *p, cim_hw_tier tier)
     p->out->own_leak_mw[tier][kind] += b.leak_mw;
     if (b.extrapolated)
         p->out->notes |= CIM_COST_NOTE_BUFFER;
+    cost_traced(p, "buffers", cim_hw_buffer_words[type], NULL);
 }
 
 /* What the architecture states of its buffers, network and links. */
@@ -191,6 +194,7 @@ static void price_noc(cost_pricing *p)
         routers * flits * r->um2 * p->here.area / r->at.area;
     out->own_leak_mw[CIM_HW_TIER_CORE][CIM_COST_NOC] +=
         routers * flits * r->leak_mw * p->here.leakage / r->at.leakage;
+    cost_traced(p, "periphery", routers > 0 ? "router" : "wire", routers > 0 ? "wire" : NULL);
 }
 
 /* Lanes for what the listed units do not sustain of the stated operations per cycle. */
@@ -234,6 +238,7 @@ static void price_alus(cost_pricing *p)
                   cycles[dearest]);
     generic_lanes(p, CIM_HW_TIER_CHIP, out->chip_alu_ops_per_ns, bits, p->chip_alu_rate, e,
                   cycles[dearest]);
+    cost_traced(p, "periphery", "alu", NULL);
 }
 
 static void price_offchip(cost_pricing *p)
@@ -247,6 +252,9 @@ static void price_offchip(cost_pricing *p)
         out->own_area_um2[CIM_HW_TIER_CHIP][CIM_COST_OFFCHIP] += o->um2;
         out->own_leak_mw[CIM_HW_TIER_CHIP][CIM_COST_OFFCHIP] += o->leak_mw;
     }
+    static const char *const entries[CIM_HW_N_MEMORIES] = {"offchip", "offchip_gddr5",
+                                                           "offchip_hbm2"};
+    cost_traced(p, "periphery", entries[p->arch->chip.offchip_memory], NULL);
 }
 
 /* Unit energies of the chip: what an event costs in every tier it passes. */
@@ -371,6 +379,12 @@ static void begin(cost_pricing *p, const cim_cost_library *lib, const cim_hw_arc
 bool cim_cost_chip_price(const cim_cost_library *lib, const cim_hw_arch *arch, cim_cost_chip *out,
                          char *reason, size_t size)
 {
+    return cost_chip_price(lib, arch, out, NULL, reason, size);
+}
+
+bool cost_chip_price(const cim_cost_library *lib, const cim_hw_arch *arch, cim_cost_chip *out,
+                     cost_trace *trace, char *reason, size_t size)
+{
     cost_pricing p;
     cost_adc adc = {0, 0, 0, 0};
     if (!cost_scaling_covers(lib, arch->technology_nm)) {
@@ -380,6 +394,7 @@ bool cim_cost_chip_price(const cim_cost_library *lib, const cim_hw_arch *arch, c
         return false;
     }
     begin(&p, lib, arch, out);
+    p.trace = trace;
     if (!price_times(&p, &adc, reason, size))
         return false;
     if (!cost_array_fits(&p, reason, size))
@@ -388,6 +403,7 @@ bool cim_cost_chip_price(const cim_cost_library *lib, const cim_hw_arch *arch, c
     stated_rates(&p);
     if (!cost_price_parts(&p, reason, size))
         return false;
+    cim_cost_device_describe(lib, arch, &out->device);
     cost_price_cells(&p);
     cost_price_drivers(&p);
     price_converters(&p, &adc);

@@ -4,6 +4,9 @@
 
 #include "costmodel/library.h"
 
+/** Who notes what library entries contribute (trace.c). */
+typedef struct cost_trace cost_trace;
+
 typedef struct cost_pricing {
     const cim_cost_library *lib;
     const cim_hw_arch *arch;
@@ -21,7 +24,21 @@ typedef struct cost_pricing {
     double alu_part_pj[CIM_COST_N_EVENTS]; /* capacity-weighted sum of ALU components */
     double core_alu_rate[CIM_COST_N_EVENTS], chip_alu_rate[CIM_COST_N_EVENTS];
     double bus_rate[CIM_COST_N_EVENTS]; /* of buffers, NoC and off-chip link, whole chip */
+    cost_trace *trace;                  /* NULL: nobody wants to know */
 } cost_pricing;
+
+/** cim_cost_chip_price() with somebody watching. */
+bool cost_chip_price(const cim_cost_library *lib, const cim_hw_arch *arch, cim_cost_chip *out,
+                     cost_trace *trace, char *reason, size_t size);
+/** What changed since the step before belongs to this entry of the library (and to `other`, an entry
+ *  of its periphery, or NULL). */
+void cost_trace_step(cost_pricing *p, const char *section, const char *name, const char *other);
+static inline void cost_traced(cost_pricing *p, const char *section, const char *name,
+                               const char *other)
+{
+    if (p->trace)
+        cost_trace_step(p, section, name, other);
+}
 
 /** Events a crossbar causes by running, as opposed to those of buffers, network and ALUs. */
 bool cost_event_of_crossbar(cim_cost_event e);

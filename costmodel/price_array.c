@@ -186,6 +186,8 @@ void cost_price_cells(cost_pricing *p)
         cells * d->leak_mw * p->here.leakage / d->leak_at.leakage;
     if ((double)p->arch->device.bits_per_cell > d->max_bits)
         out->notes |= CIM_COST_NOTE_CELL_BITS;
+    cost_traced(p, "devices", cim_hw_device_words[p->arch->device.type],
+                p->domain == CIM_HW_SUM_DIGITAL ? "digital_cell" : NULL);
     out->cell_um2 = cell_um2(p, a);
     out->endurance_cycles = d->endurance;
     out->conductance_sigma = d->variation;
@@ -225,6 +227,8 @@ void cost_price_drivers(cost_pricing *p)
         if (x->adcs > 0 && x->dac_bits > 1)
             out->own_area_um2[t][CIM_COST_DAC] +=
                 (double)(x->parallel_rows * x->dac_bits) * w->bit_um2 * p->here.area / w->at.area;
+        cost_traced(p, "periphery", "wordline",
+                    p->domain == CIM_HW_SUM_DIGITAL ? "digital_cell" : NULL);
         return;
     }
     const cost_unit *dac = &p->lib->dac;
@@ -233,6 +237,7 @@ void cost_price_drivers(cost_pricing *p)
     out->own_area_um2[t][CIM_COST_DAC] += rows * dac->um2 * grow * p->here.area / dac->at.area;
     out->own_leak_mw[t][CIM_COST_DAC] +=
         rows * dac->leak_mw * grow * p->here.leakage / dac->at.leakage;
+    cost_traced(p, "periphery", "dac", NULL);
 }
 
 /* Critical path of an adder tree in gate delays: the product, three gates per level for the sum,

@@ -93,6 +93,7 @@ static void apply(cost_pricing *p, const cost_part *c, cim_hw_tier tier, double 
     p->out->own_leak_mw[tier][c->kind] += instances * c->leak_mw * p->here.leakage / c->at.leakage;
     if (count > 0)
         add_energy(p, c, tier, instances * cost_tier_instances(p, tier), energy);
+    cost_traced(p, "components", c->name, NULL);
 }
 
 bool cost_price_parts(cost_pricing *p, char *reason, size_t size)

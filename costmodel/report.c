@@ -1,5 +1,6 @@
 /* `arch show`: what a chip offers and costs, as JSON and as text. */
 #include "costmodel/cost.h"
+#include "costmodel/fidelity.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -268,7 +269,7 @@ void cim_cost_arch_report_write(const cim_hw_arch *arch, const cim_cost_chip *ch
     write_cell(arch, chip, w);
     write_tiers(chip, w);
     write_units(chip, w);
-    cim_jw_double(w, "sqnr_db", cim_cost_sqnr_db(arch, (double)arch->crossbar.rows));
+    cim_jw_double(w, "sqnr_db", cim_cost_sqnr_db(arch, &chip->device, (double)arch->crossbar.rows));
     write_remarks(arch, chip, w);
     cim_jw_object_end(w);
 }
@@ -330,7 +331,7 @@ static void text_totals(const cim_hw_arch *a, const cim_cost_chip *c, cim_text *
     cim_text_addf(t, "  peak      %.4g TOPS (1 MAC = 2 operations), %.4g TOPS/W, %.4g TOPS/mm2\n",
                   tops, tops / power, tops / c->area_mm2);
     cim_text_addf(t, "  SQNR      %.1f dB for a product over all rows\n\n",
-                  cim_cost_sqnr_db(a, (double)a->crossbar.rows));
+                  cim_cost_sqnr_db(a, &c->device, (double)a->crossbar.rows));
     cim_text_addf(t, "  %-16s %12s %7s %12s %7s\n", "", "area mm2", "%", "peak W", "%");
     for (int k = 0; k < CIM_COST_N_KINDS; k++)
         if (c->area_um2[k] > 0 || c->peak_mw[k] > 0)

@@ -192,7 +192,7 @@ const char *cim_hw_arch_summary(const cim_hw_arch *a, char *buf, size_t size)
 
 static cim_status unknown_path(const char *path, cim_err *err)
 {
-    const char *paths[64];
+    const char *paths[CIM_HW_MAX_FIELDS];
     for (size_t i = 0; i < cim_hw_n_fields; i++)
         paths[i] = cim_hw_fields[i].path;
     const char *near = cim_text_nearest(path, paths, cim_hw_n_fields);

@@ -62,6 +62,8 @@ typedef enum cim_hw_segmentation {
     CIM_HW_SEGMENTATION_OPTIMAL,
     CIM_HW_SEGMENTATION_GREEDY
 } cim_hw_segmentation;
+/* How operands are distributed, for the analytical SQNR. */
+typedef enum cim_hw_data { CIM_HW_DATA_UNIFORM, CIM_HW_DATA_GAUSSIAN } cim_hw_data;
 /* How an array sums: charge shared by capacitors, current on a bitline, or adder trees. */
 typedef enum cim_hw_summing {
     CIM_HW_SUM_AUTO, /* digital without converters, charge in SRAM, current elsewhere */
@@ -144,17 +146,22 @@ typedef struct cim_hw_device_spec {
     double cell_f2;               /* area of one bare cell in F^2; NAN: the library's */
     double on_ohm, off_ohm;       /* of a resistive cell; NAN: the library's */
     double read_v, read_pulse_ns; /* across the cell; both or neither (NAN: the library's energy) */
+    double variation; /* relative standard deviation of a cell's conductance; NAN: the library's */
 } cim_hw_device_spec;
 
 typedef struct cim_hw_adc {
     int64_t model; /* index into cim_hw_adc_models[]: one of the library's named models, or auto */
+    double clip;   /* share of the largest possible column sum the converters cover */
+    double clip_percentile; /* they cover this percentage of each operator's sums; NAN: not asked */
 } cim_hw_adc;
 
 typedef struct cim_hw_workload {
     int64_t weight_bits, activation_bits;
-    int64_t batch;                        /* inferences run back to back */
-    int64_t sequence_length;              /* 0: as in the model file */
-    double input_density, weight_density; /* share of ones among the bits, 0..1 */
+    int64_t data;                                      /* cim_hw_data */
+    double weight_peak_to_rms, activation_peak_to_rms; /* of tensors; used when not uniform */
+    int64_t batch;                                     /* inferences run back to back */
+    int64_t sequence_length;                           /* 0: as in the model file */
+    double input_density, weight_density;              /* share of ones among the bits, 0..1 */
 } cim_hw_workload;
 
 typedef struct cim_hw_schedule {
@@ -237,6 +244,7 @@ typedef struct cim_hw_field {
     double absent;             /* what expressions see for null: INFINITY (no limit) or NAN */
 } cim_hw_field;
 
+enum { CIM_HW_MAX_FIELDS = 128 }; /* cim_hw_arch.overridden has a bit per field */
 extern const cim_hw_field cim_hw_fields[];
 extern const size_t cim_hw_n_fields;
 

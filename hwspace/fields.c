@@ -26,6 +26,7 @@ static const char *const tiling_words[] = {"rows", "columns", NULL};
 static const char *const dynamic_words[] = {"alu", "crossbar", NULL};
 static const char *const signed_words[] = {"offset", "differential", NULL};
 const char *const cim_hw_placement_words[] = {"row_major", "snake", "hilbert", "optimised", NULL};
+static const char *const data_words[] = {"uniform", "gaussian", NULL};
 
 /* The words are indexed by the enums of arch.h. */
 _Static_assert(sizeof cim_hw_device_words / sizeof *cim_hw_device_words == CIM_HW_N_DEVICES + 1,
@@ -163,13 +164,39 @@ const cim_hw_field cim_hw_fields[] = {
     MAYBE("device.read_pulse_ns", device.read_pulse_ns, 1e-3, 1e6, NAN, "ns",
           "how long it is there, given with read_v"),
 
+    {.path = "device.variation",
+     .type = CIM_HW_REAL,
+     .offset = AT(device.variation),
+     .min = 0,
+     .max = 1,
+     .optional = true,
+     .fallback = 0,
+     .unit = "",
+     .absent = NAN,
+     .doc =
+         "relative standard deviation of a cell's conductance, for sqnr_db and simulation; null: "
+         "the component library's"},
+
     WORDS("adc.model", adc.model, cim_hw_adc_models, CIM_HW_ADC_AUTO,
           "which of the library's converter models prices the ADC; auto: murmann; neurosim up to 4 "
           "bits under cells with a transistor; isaac for crosspoints"),
+    REAL("adc.clip", adc.clip, 1e-4, 1, 1, "",
+         "share of the largest possible column sum a converter covers; sums beyond saturate"),
+    MAYBE(
+        "adc.clip_percentile", adc.clip_percentile, 50, 99.9999, 100, "%",
+        "converters cover this percentage of every operator's column sums, if less than adc.clip"),
 
     INTEGER("workload.weight_bits", workload.weight_bits, 1, 16, 8, "bit", "weight precision"),
     INTEGER("workload.activation_bits", workload.activation_bits, 1, 16, 8, "bit",
             "activation precision"),
+    WORDS(
+        "workload.data", workload.data, data_words, CIM_HW_DATA_GAUSSIAN,
+        "distribution of operands that sqnr_db assumes; gaussian inputs known to be >= 0 are half "
+        "zeros"),
+    REAL("workload.weight_peak_to_rms", workload.weight_peak_to_rms, 1.5, 1000, 12, "",
+         "largest weight of a tensor over its root mean square, where data are gaussian"),
+    REAL("workload.activation_peak_to_rms", workload.activation_peak_to_rms, 1.5, 1000, 10, "",
+         "the same of activations"),
     INTEGER("workload.batch", workload.batch, 1, 1e6, 1, "", "inferences run back to back"),
     INTEGER("workload.sequence_length", workload.sequence_length, 0, 1e6, 0, "",
             "tokens of a sequence model; 0: as in the model file"),
@@ -223,8 +250,8 @@ const cim_hw_field cim_hw_fields[] = {
 };
 
 const size_t cim_hw_n_fields = sizeof cim_hw_fields / sizeof *cim_hw_fields;
-/* cim_hw_arch.overridden has a bit per field. */
-_Static_assert(sizeof cim_hw_fields / sizeof *cim_hw_fields <= 128, "too many fields for a mask");
+_Static_assert(sizeof cim_hw_fields / sizeof *cim_hw_fields <= CIM_HW_MAX_FIELDS,
+               "too many fields for a mask");
 
 int cim_hw_field_find(const char *path)
 {

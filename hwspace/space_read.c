@@ -203,7 +203,7 @@ static cim_status read_domain(reader *r, const cim_json_node *node, size_t i)
 
 static cim_status unknown_path(reader *r, const cim_json_node *node)
 {
-    const char *paths[64];
+    const char *paths[CIM_HW_MAX_FIELDS];
     for (size_t i = 0; i < cim_hw_n_fields; i++)
         paths[i] = cim_hw_fields[i].path;
     const char *near = cim_text_nearest(cim_json_key(node), paths, cim_hw_n_fields);
@@ -306,7 +306,7 @@ static cim_status read_expressions(reader *r, const cim_json_node *parameters)
         if (s->expr_text[i])
             CIM_TRY(compile(r, cim_json_first(c), s->expr_text[i], s->params[i].field, false,
                             &s->exprs[i]));
-    unsigned char marks[64] = {0}; /* at most one parameter per field, and those fit a mask */
+    unsigned char marks[CIM_HW_MAX_FIELDS] = {0}; /* at most one parameter per field */
     for (i = 0, c = cim_json_first(parameters); c; c = cim_json_next(c), i++)
         if (s->exprs[i] && !visit(s, i, marks))
             return cim_json_error(r->doc, cim_json_first(c), r->err,

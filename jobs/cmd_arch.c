@@ -1,7 +1,7 @@
 /* cimdse arch show | arch list | compile */
 #include "jobs/cli.h"
 
-#include "costmodel/cost.h"
+#include "costmodel/explain.h"
 #include "hwspace/base/memory.h"
 #include "sched/model.h"
 #include "sched/flow.h"
@@ -21,7 +21,12 @@
     }
 
 static const cim_job_option show_options[] = {
-    SET_OPTION, LIBRARY_OPTION, {"--json", NULL, false, "print JSON"}, {0}};
+    SET_OPTION,
+    LIBRARY_OPTION,
+    {"--json", NULL, false, "print JSON"},
+    {"--explain", "METRIC", false,
+     "where area_mm2, peak_power_w or leakage_w comes from, instead of the report"},
+    {0}};
 static const cim_job_option list_options[] = {{"--json", NULL, false, "print JSON"}, {0}};
 static const cim_job_option compile_options[] = {
     SET_OPTION,
@@ -31,6 +36,8 @@ static const cim_job_option compile_options[] = {
      "short for --set schedule.objective=..."},
     {"--input", "NAME=1x3x224x224", true, "bind the shape of a network input"},
     {"--json", "FILE", false, "write the whole result as JSON (- for stdout)"},
+    {"--explain", "METRIC", false,
+     "where a metric comes from: counts, unit costs and their sources, instead of the report"},
     {"--detail", NULL, false, "also every choice the duplication pass could make"},
     {"--emit", "FILE", false, "write the meta-operator flow (- for stdout)"},
     {0}};
@@ -84,10 +91,62 @@ static cim_status price(const cim_job_args *args, const cim_hw_arch *arch, cim_c
                             reason);
 }
 
+/* An explanation instead of a report: JSON to the file named (NULL: none; "-": stdout), else text. */
+static cim_status print_explanation(const cim_cost_explanation *x, const char *json, cim_err *err)
+{
+    cim_text t;
+    cim_text_init(&t);
+    if (json) {
+        cim_jw w;
+        cim_jw_init(&w, &t, true);
+        cim_cost_explanation_write(x, &w, NULL);
+        cim_text_add(&t, "\n");
+    } else {
+        cim_cost_explanation_text(x, &t);
+    }
+    cim_status s = json ? cim_job_output(json, &t, err) : cim_job_print(&t, err);
+    cim_text_clear(&t);
+    return s;
+}
+
+/* The pricing once more, with what every library entry contributes to it. Explanations borrow from the
+ * library: it stays until they are printed. */
+static cim_status trace(const cim_job_args *args, const cim_hw_arch *arch,
+                        cim_cost_library **library, cim_cost_chip *chip, cim_cost_provenance *from,
+                        cim_err *err)
+{
+    char reason[CIM_CC_REASON];
+    CIM_TRY(cim_cost_library_load_file(cim_job_args_value(args, "--library"), library, err));
+    if (cim_cost_provenance_trace(*library, arch, chip, from, reason, sizeof reason))
+        return CIM_OK;
+    cim_cost_library_destroy(*library);
+    return cim_err_set(err, CIM_E_INPUT, arch->name, "%s", reason);
+}
+
+static cim_status explain_chip(const cim_job_args *args, const cim_hw_arch *arch, cim_err *err)
+{
+    cim_cost_library *library = NULL;
+    cim_cost_chip chip;
+    cim_cost_provenance from;
+    cim_cost_explanation x;
+    cim_arena ar;
+    CIM_TRY(trace(args, arch, &library, &chip, &from, err));
+    cim_arena_init(&ar);
+    cim_status s =
+        cim_cost_explain(&chip, &from, cim_job_args_value(args, "--explain"), &ar, &x, err);
+    if (s == CIM_OK)
+        s = print_explanation(&x, cim_job_args_has(args, "--json") ? "-" : NULL, err);
+    cim_arena_clear(&ar);
+    cim_cost_library_destroy(library);
+    return s;
+}
+
 static cim_status show_loaded(const cim_job_args *args, const cim_hw_arch *arch, cim_err *err)
 {
     cim_cost_chip chip;
     CIM_TRY(check_consistent(arch, err));
+    if (cim_job_args_has(args, "--explain"))
+        return explain_chip(args, arch, err);
     CIM_TRY(price(args, arch, &chip, err));
     cim_text t;
     cim_text_init(&t);
@@ -185,6 +244,28 @@ static cim_status emit_flow(const cim_job_args *args, const cim_hw_arch *arch,
     return s;
 }
 
+static cim_status explain_plan(const cim_job_args *args, const cim_cc_plan *plan,
+                               const cim_cc_result *result, const cim_hw_arch *arch, cim_err *err)
+{
+    cim_cost_library *library = NULL;
+    cim_cost_chip chip;
+    cim_cost_provenance from;
+    cim_cost_explanation x;
+    cim_arena ar;
+    cim_cc_metric metric;
+    CIM_TRY(cim_cc_metric_find(cim_job_args_value(args, "--explain"), &metric, err));
+    if (!result->feasible)
+        return cim_err_set(err, CIM_E_INPUT, arch->name, "nothing to explain: %s", result->reason);
+    CIM_TRY(trace(args, arch, &library, &chip, &from, err));
+    cim_arena_init(&ar);
+    cim_status s = cim_cc_explain(plan, &from, metric, &ar, &x, err);
+    if (s == CIM_OK)
+        s = print_explanation(&x, cim_job_args_value(args, "--json"), err);
+    cim_arena_clear(&ar);
+    cim_cost_library_destroy(library);
+    return s;
+}
+
 static cim_status compile_on(const cim_job_args *args, const cim_hw_arch *arch,
                              const cim_cc_model *model, cim_err *err)
 {
@@ -201,7 +282,8 @@ static cim_status compile_on(const cim_job_args *args, const cim_hw_arch *arch,
     if (s == CIM_OK && result.feasible)
         s = emit_flow(args, arch, plan, err);
     if (s == CIM_OK)
-        s = write_plan(args, plan, err);
+        s = cim_job_args_has(args, "--explain") ? explain_plan(args, plan, &result, arch, err)
+                                                : write_plan(args, plan, err);
     cim_arena_clear(&ar);
     cim_cc_prepared_destroy(prepared);
     return s;
@@ -229,10 +311,11 @@ static cim_status compile(const cim_job_args *args, const cim_job_parallel *para
 
 const cim_job_command cim_job_arch_commands[] = {
     {"arch list", "arch list [--json]", "built-in chips", list_options, 0, 0, list},
-    {"arch show", "arch show ARCH [--set PATH=VALUE]... [--library FILE] [--json]",
+    {"arch show",
+     "arch show ARCH [--set PATH=VALUE]... [--library FILE] [--explain METRIC] [--json]",
      "tiers, capacity, peak throughput, area and power of a chip", show_options, 1, 1, show},
     {"compile",
      "compile MODEL ARCH [--set PATH=VALUE]... [--library FILE] [--level L] [--objective O] "
-     "[--json FILE] [--detail] [--emit FILE]",
+     "[--json FILE] [--detail] [--explain METRIC] [--emit FILE]",
      "compile a network for one chip and price it", compile_options, 2, 2, compile},
     {0}};

@@ -21,6 +21,7 @@ static const cim_job_option simulate_options[] = {
     {"--reference", NULL, false, "plain integer arithmetic, no crossbars"},
     {"--json", "FILE", false, "write what was measured as JSON (- for stdout)"},
     {"--library", "FILE", false, "component library to lay over the built-in one"},
+    {"--seed", "S", false, "of the variation of cells (default 0)"},
     {"--trace", "FILE", false, "write what runs when for ui.perfetto.dev (Chrome trace JSON)"},
     {"--power", "FILE", false, "write the power over time as CSV (time_s,power_w)"},
     {"--flow", "FILE", false, "run this meta-operator flow (of compile --emit)"},
@@ -146,6 +147,15 @@ static cim_status load_flow(session *s, cim_err *err)
     return cim_cc_flow_check(s->flow, path, graph, &s->arch, err);
 }
 
+static cim_status describe_device(const session *s, cim_cost_device *device, cim_err *err)
+{
+    cim_cost_library *library = NULL;
+    CIM_TRY(cim_cost_library_load_file(cim_job_args_value(s->args, "--library"), &library, err));
+    cim_cost_device_describe(library, &s->arch, device);
+    cim_cost_library_destroy(library);
+    return CIM_OK;
+}
+
 static cim_status run(session *s, cim_err *err)
 {
     cim_cc_sim_input inputs[MAX_ARRAYS];
@@ -154,8 +164,15 @@ static cim_status run(session *s, cim_err *err)
                                        .rank = s->arrays[i].rank,
                                        .dims = s->arrays[i].dims,
                                        .values = s->arrays[i].values};
-    return cim_cc_simulate_flow(s->model, &s->arch, s->flow, inputs, s->n_arrays,
-                                cim_job_args_has(s->args, "--reference"), &s->sim, err);
+    long long seed = 0;
+    cim_cost_device device;
+    CIM_TRY(cim_job_args_int(s->args, "--seed", 0, INT64_MAX, &seed, err));
+    CIM_TRY(describe_device(s, &device, err));
+    const cim_cc_sim_options options = {.reference = cim_job_args_has(s->args, "--reference"),
+                                        .device = &device,
+                                        .seed = (uint64_t)seed,
+                                        .flow = s->flow};
+    return cim_cc_simulate_with(s->model, &s->arch, inputs, s->n_arrays, &options, &s->sim, err);
 }
 
 static const cim_cc_sim_output *output_find(const cim_cc_sim *sim, const char *value,
@@ -295,7 +312,8 @@ const cim_job_command cim_job_simulate_commands[] = {
     {"simulate",
      "simulate MODEL ARCH [--input X.npy [--output Y.npy] [--reference]] [--flow FILE] [--set "
      "PATH=VALUE]... "
-     "[--library FILE] [--level L] [--objective O] [--json FILE] [--trace FILE] [--power FILE]",
+     "[--seed S] [--library FILE] [--level L] [--objective O] [--json FILE] [--trace FILE] "
+     "[--power FILE]",
      "run a compiled network cycle by cycle and, with --input, its numbers through the crossbars",
      simulate_options, 2, 2, simulate},
     {0}};

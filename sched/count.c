@@ -2,13 +2,17 @@
  * Formulas: sched/README.md, "Counting". */
 #include "sched/dynamic.h"
 
+#include "costmodel/fidelity.h"
+
 #include <math.h>
 
 const char *const cim_cc_metric_names[CIM_CC_N_METRICS] = {
-    "latency_s", "throughput_ips", "energy_j",    "avg_power_w", "peak_power_w", "area_mm2",
-    "edp_js",    "sqnr_db",        "utilization", "tops",        "tops_per_w",   "tops_per_mm2"};
+    "latency_s",          "throughput_ips", "energy_j",   "avg_power_w",
+    "peak_power_w",       "area_mm2",       "edp_js",     "sqnr_db",
+    "utilization",        "tops",           "tops_per_w", "tops_per_mm2",
+    "lifetime_inferences"};
 const char *const cim_cc_metric_units[CIM_CC_N_METRICS] = {
-    "s", "1/s", "J", "W", "W", "mm2", "J*s", "dB", "1", "TOPS", "TOPS/W", "TOPS/mm2"};
+    "s", "1/s", "J", "W", "W", "mm2", "J*s", "dB", "1", "TOPS", "TOPS/W", "TOPS/mm2", "1"};
 
 bool cim_cc_metric_minimised(cim_cc_metric m)
 {
@@ -19,6 +23,7 @@ bool cim_cc_metric_minimised(cim_cc_metric m)
     case CIM_M_TOPS:
     case CIM_M_TOPS_PER_W:
     case CIM_M_TOPS_PER_MM2:
+    case CIM_M_LIFETIME_INFERENCES:
         return false;
     default:
         return true;
@@ -180,38 +185,91 @@ void cim_cc_count_reload(const cim_cc_plan *plan, uint32_t segment, double ev[CI
     ev[CIM_EV_OFFCHIP_BIT] += plan->spill_bits[s->first_node];
 }
 
-/* Share of the chip's cells that hold weights, averaged over the run's time. */
+static double segment_time(const cim_cc_plan *plan, const cim_cc_segment *s)
+{
+    double batch = (double)plan->arch.workload.batch;
+    return s->reload_ns + s->latency_ns + (batch - 1.0) * s->interval_ns;
+}
+
+static double run_time(const cim_cc_plan *plan)
+{
+    double time = 0.0;
+    for (uint32_t i = 0; i < plan->n_segments; i++)
+        time += segment_time(plan, &plan->segments[i]);
+    return time;
+}
+
+/* A segment's share of the chip's cells, weighted with its share of the run's time. */
+static double share_of_chip(const cim_cc_plan *plan, uint32_t segment, double time)
+{
+    const cim_cc_segment *s = &plan->segments[segment];
+    double bits = 0.0, capacity = cim_hw_arch_capacity_bits(&plan->arch);
+    for (uint32_t k = s->first_node; k < s->first_node + s->n_nodes; k++) {
+        const cim_cc_node *n = &plan->nodes[k];
+        bits += n->write_cells * (double)plan->arch.device.bits_per_cell *
+                (double)n->choice_copies[n->pick];
+    }
+    return time > 0.0 ? bits * segment_time(plan, s) / (time * capacity) : 0.0;
+}
+
+double cim_cc_segment_utilization(const cim_cc_plan *plan, uint32_t segment)
+{
+    return share_of_chip(plan, segment, run_time(plan));
+}
+
 static double utilization(const cim_cc_plan *plan)
 {
-    double capacity = cim_hw_arch_capacity_bits(&plan->arch), used = 0.0, time = 0.0;
-    double batch = (double)plan->arch.workload.batch;
+    double used = 0.0, time = run_time(plan);
+    for (uint32_t i = 0; i < plan->n_segments; i++)
+        used += share_of_chip(plan, i, time);
+    return used;
+}
+
+void cim_cc_plan_use(const cim_cc_plan *plan, cim_cc_use *out)
+{
+    double batch = (double)plan->arch.workload.batch, run = plan->latency_ns, busy = 0.0;
+    double all = (double)plan->arch.chip.cores * (double)plan->arch.core.crossbars, alu = 0.0;
+    *out = (cim_cc_use){.cells = utilization(plan)};
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        const cim_cc_node *n = &plan->nodes[i];
+        const cim_cc_variant *v = cim_cc_node_picked(n);
+        busy += batch * (double)plan->prepared->breaks[n->xb]->n * cim_cc_convert_ns(plan, v) *
+                (double)v->map.crossbars;
+    }
     for (uint32_t i = 0; i < plan->n_segments; i++) {
         const cim_cc_segment *s = &plan->segments[i];
-        double bits = 0.0;
-        for (uint32_t k = s->first_node; k < s->first_node + s->n_nodes; k++) {
-            const cim_cc_node *n = &plan->nodes[k];
-            bits += n->write_cells * (double)plan->arch.device.bits_per_cell *
-                    (double)n->choice_copies[n->pick];
-        }
-        double t = s->reload_ns + s->latency_ns + (batch - 1.0) * s->interval_ns;
-        used += bits * t;
-        time += t;
+        double units = (double)(plan->overlapped ? 2 * plan->budget : plan->budget);
+        out->units += (double)s->units_used / units * segment_time(plan, s) / run_time(plan);
     }
-    return time > 0.0 ? used / (time * capacity) : 0.0;
+    for (uint32_t i = 0; i < plan->graph->n_ops; i++)
+        alu += batch * plan->alu_ns[i];
+    out->crossbars = busy / (all * run);
+    out->adcs = plan->arch.crossbar.adcs > 0
+                    ? out->crossbars * plan->chip.adc_ns / plan->chip.step_ns
+                    : 0.0;
+    out->alus = alu / run;
 }
 
 /* Errors of operators are taken as independent and of equal weight at the output: their
  * noise-to-signal ratios add. */
-static double network_sqnr_db(const cim_cc_plan *plan)
+static double network_sqnr_db(cim_cc_plan *plan)
 {
-    double noise = 0.0, last_db = 0.0;
-    int64_t last_rows = -1;
+    const cim_cc_op *ops = plan->graph->ops;
+    const cim_cc_op_id *xb = plan->prepared->xb;
+    double noise = 0.0;
+    cim_cost_fidelity fidelity;
+    cim_cost_fidelity_init(&fidelity, &plan->arch, &plan->chip.device);
     for (uint32_t i = 0; i < plan->prepared->n_xb; i++) {
-        int64_t rows = plan->graph->ops[plan->prepared->xb[i]].matrix_rows;
-        if (rows != last_rows)
-            last_db = cim_cost_sqnr_db(&plan->arch, (double)rows);
-        last_rows = rows;
-        noise += pow(10.0, -last_db / 10.0);
+        uint32_t same = 0; /* an operator before it with the same products */
+        while (same < i && (ops[xb[same]].matrix_rows != ops[xb[i]].matrix_rows ||
+                            ops[xb[same]].signed_input != ops[xb[i]].signed_input))
+            same++;
+        cim_cost_noise of_op = {.db = plan->ops[xb[same]].sqnr_db};
+        if (same == i)
+            cim_cost_fidelity_noise(&fidelity, (double)ops[xb[i]].matrix_rows,
+                                    ops[xb[i]].signed_input, &of_op);
+        plan->ops[xb[i]].sqnr_db = of_op.db;
+        noise += pow(10.0, -of_op.db / 10.0);
     }
     return -10.0 * log10(noise);
 }
@@ -233,6 +291,7 @@ static void fill_metrics(cim_cc_plan *plan)
     m[CIM_M_TOPS] = ops * m[CIM_M_THROUGHPUT_IPS] * 1e-12;
     m[CIM_M_TOPS_PER_W] = ops * batch / energy * 1e-12;
     m[CIM_M_TOPS_PER_MM2] = m[CIM_M_TOPS] / plan->chip.area_mm2;
+    m[CIM_M_LIFETIME_INFERENCES] = cim_cc_lifetime_inferences(plan);
 }
 
 void cim_cc_pass_count(cim_cc_context *cx)

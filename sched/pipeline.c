@@ -132,13 +132,14 @@ static void run_products(cim_cc_context *cx, const work *w, double *start, doubl
     *start = w->staggered ? w->first[0] : w->ready[0];
     for (uint32_t s = 0; s < w->steps; s++) {
         double upto = w->products[s], ready = w->ready[s], before = x;
-        cim_cc_queue_ready(&q, done, fmax(w->staggered ? w->first[s] : ready, written), 2 * s);
+        double first = w->staggered ? w->first[s] : ready;
+        cim_cc_queue_ready(&q, done, first > written ? first : written, 2 * s);
         if (w->begin)
             w->begin[s] = cim_cc_queue_done(&q, done + 1.0, NULL) - w->t.unit;
         if (w->staggered) {
             w->first[s] = cim_cc_queue_done(&q, done + 1.0, &w->origin_first[s]) + w->t.first_fill;
             if (upto > done + 1.0)
-                cim_cc_queue_ready(&q, upto - 1.0, fmax(ready, written), 2 * s + 1);
+                cim_cc_queue_ready(&q, upto - 1.0, ready > written ? ready : written, 2 * s + 1);
         }
         x = cim_cc_queue_done(&q, upto, &w->origin[s]);
         if (w->t.step > 0.0)

@@ -7,7 +7,7 @@
 #ifndef CIM_SCHED_PLAN_H
 #define CIM_SCHED_PLAN_H
 
-#include "costmodel/cost.h"
+#include "costmodel/explain.h"
 #include "hwspace/arch.h"
 #include "hwspace/base/memory.h"
 #include "hwspace/base/status.h"
@@ -36,12 +36,16 @@ typedef enum cim_cc_metric {
     CIM_M_TOPS,
     CIM_M_TOPS_PER_W,
     CIM_M_TOPS_PER_MM2,
+    CIM_M_LIFETIME_INFERENCES, /* until the most-written cells wear out; at most CIM_CC_LIFETIME_MAX */
     CIM_CC_N_METRICS
 } cim_cc_metric;
 extern const char *const cim_cc_metric_names[CIM_CC_N_METRICS];
 extern const char *const cim_cc_metric_units[CIM_CC_N_METRICS];
 /** Whether smaller is the natural direction ("min" when a user lists a metric without one). */
 bool cim_cc_metric_minimised(cim_cc_metric m);
+
+/** What stands for "forever": 10^9 inferences per second for thirty years. */
+#define CIM_CC_LIFETIME_MAX 1e18
 
 enum { CIM_CC_REASON = 192 };
 
@@ -80,6 +84,13 @@ int64_t cim_cc_packed_groups(const cim_hw_arch *arch, int64_t rows, int64_t cols
 /** The graph that was compiled: the network's, or the one with products of two activations on
  *  crossbars; lives as long as the prepared network. */
 const cim_cc_graph *cim_cc_plan_graph(const cim_cc_plan *plan);
+/** A metric by its name. @return CIM_E_INPUT naming all of them */
+CIM_MUST_CHECK cim_status cim_cc_metric_find(const char *name, cim_cc_metric *out, cim_err *err);
+/** Where a metric of a feasible plan comes from; the lines make it up exactly.
+ *  @param from  traced for the plan's architecture  @param ar  owns the lines */
+CIM_MUST_CHECK cim_status cim_cc_explain(const cim_cc_plan *plan, const cim_cost_provenance *from,
+                                         cim_cc_metric metric, cim_arena *ar,
+                                         cim_cost_explanation *out, cim_err *err);
 
 /** `compile --json` and the table a person reads. @param detail also candidates and budgets */
 void cim_cc_plan_write_json(const cim_cc_plan *plan, bool detail, cim_jw *w, const char *key);

@@ -220,6 +220,7 @@ typedef struct cim_cc_op_plan {
     double start_ns, end_ns; /* of the first inference, from the start of the run */
     cim_cc_limit limit;
     double energy_pj; /* dynamic, without the writing of operands */
+    double sqnr_db;   /* of its products; crossbar operators only */
     double expect_pj; /* the same before anything is placed or another variant picked */
     double cap_pj;    /* what a power cap takes it for: the largest of these seen */
     uint32_t segment;
@@ -361,6 +362,7 @@ typedef struct cim_cc_range {
     uint32_t first, end;           /* nodes */
     cim_cc_op_id first_op, end_op; /* operators */
     double latency_ns, interval_ns;
+    bool timed;       /* duplication left the times of its picks here */
     double shared_ns; /* work of resources that all operators share; pipelined only */
     double alone_ns;  /* latency if nobody waited for them; pipelined only */
     double bound_ns;  /* lower bound of the latency over all duplications, 0 when not computed */
@@ -408,6 +410,16 @@ bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
 /** What the picked copies of a range (first_unit, pick) make each other wait for in the cores they share:
  *  paced_unit_ns and paced_fill_ns of its nodes. @return false: out of memory */
 bool cim_cc_share_cores(cim_cc_context *cx, const cim_cc_range *range);
+/** Shares of the chip's resources over the run's time. */
+typedef struct cim_cc_use {
+    double cells;     /* that hold weights: the metric utilization */
+    double units;     /* cores (or crossbars at level mvm) that are given to operators */
+    double crossbars; /* at work on products */
+    double adcs;      /* converting; 0 without converters */
+    double alus;      /* of digital operators, at work; 0 when their rate is no limit */
+} cim_cc_use;
+void cim_cc_plan_use(const cim_cc_plan *plan, cim_cc_use *out);
+
 /** Pass buffer: windows of results in the global buffer; what has no room waits off-chip.
  *  @return false: out of memory */
 bool cim_cc_pass_buffer(cim_cc_context *cx);
@@ -440,6 +452,16 @@ void cim_cc_count_reload(const cim_cc_plan *plan, uint32_t segment,
 /** Events of the run, energy by kind, utilisation, metrics. */
 void cim_cc_pass_count(cim_cc_context *cx);
 cim_status cim_cc_pass_power(cim_cc_context *cx);
+
+/** A segment's part of the share of the chip's cells that hold weights, averaged over the run's time. */
+double cim_cc_segment_utilization(const cim_cc_plan *plan, uint32_t segment);
+/** Programming operations of the most-written cells per inference; 0: weights stay in place. */
+double cim_cc_writes_per_inference(const cim_cc_plan *plan);
+/** Inferences until those cells wear out, at most CIM_CC_LIFETIME_MAX. */
+double cim_cc_lifetime_inferences(const cim_cc_plan *plan);
+/** Both with endurance, write energy and reload time, as JSON and as a line. */
+void cim_cc_lifetime_write(const cim_cc_plan *plan, cim_jw *w, const char *key);
+void cim_cc_lifetime_text(const cim_cc_plan *plan, cim_text *out);
 
 /** Operators of nodes [first, end): from the first node's operator (or 0) up to the one before
  *  node `end` (or the end of the graph). */

@@ -205,6 +205,8 @@ static void write_operator(const cim_cc_plan *p, cim_cc_op_id id, bool detail, c
     cim_jw_double(w, "start_s", o->start_ns * 1e-9);
     cim_jw_double(w, "end_s", o->end_ns * 1e-9);
     cim_jw_double(w, "energy_j", cim_cc_op_energy_pj(p, id) * 1e-12);
+    if (p->node_of[id] != UINT32_MAX)
+        cim_jw_double(w, "sqnr_db", o->sqnr_db);
     cim_jw_string(w, "limited_by", cim_cc_limit_words[o->limit]);
     cim_jw_int(w, "buffered_rows", o->window_rows);
     cim_jw_bool(w, "offchip", o->offchip);
@@ -225,6 +227,19 @@ static void write_schedule(const cim_cc_plan *p, cim_jw *w)
     cim_jw_bool(w, "write_overlap", p->overlapped);
     cim_jw_string(w, "unit", p->units_are_cores ? "core" : "crossbar");
     cim_jw_int(w, "budget_units", p->budget);
+    cim_jw_object_end(w);
+}
+
+static void write_use(const cim_cc_plan *p, cim_jw *w)
+{
+    cim_cc_use use;
+    cim_cc_plan_use(p, &use);
+    cim_jw_object(w, "resource_utilization");
+    cim_jw_double(w, "cells", use.cells);
+    cim_jw_double(w, p->units_are_cores ? "cores" : "allocated_crossbars", use.units);
+    cim_jw_double(w, "crossbars", use.crossbars);
+    cim_jw_double(w, "adcs", use.adcs);
+    cim_jw_double(w, "digital_alus", use.alus);
     cim_jw_object_end(w);
 }
 
@@ -312,12 +327,17 @@ void cim_cc_plan_write_json(const cim_cc_plan *p, bool detail, cim_jw *w, const 
     cim_jw_double(w, "peak_power_at_s", p->peak_at_ns * 1e-9);
     cim_jw_double(w, "peak_power_window_s", p->chip.step_ns * 1e-9);
     cim_jw_double(w, "peak_power_instant_w", p->peak_instant_mw * 1e-3);
-    if (ok)
+    if (ok) {
+        write_use(p, w);
         write_bound(p, w);
+    }
     if (detail && ok)
         write_curve(p, w);
     if (ok)
         write_placement(p, detail, w);
+    if (ok)
+        cim_cc_lifetime_write(p, w, "lifetime");
+    cim_cost_notes_write(&p->arch, &p->chip, w, "warnings");
     cim_jw_array(w, "segments");
     for (uint32_t i = 0; ok && i < p->n_segments; i++)
         write_segment(p, &p->segments[i], detail, w);
@@ -459,9 +479,11 @@ void cim_cc_plan_write_text(const cim_cc_plan *p, bool detail, cim_text *out)
         else
             snprintf(v, sizeof v, "%.4g %s", p->result.metrics[i],
                      unit[0] == '1' && !unit[1] ? "" : unit);
-        cim_text_addf(out, "%-16s %s\n", cim_cc_metric_names[i], v);
+        cim_text_addf(out, "%-19s %s\n", cim_cc_metric_names[i], v);
     }
     text_shares(p->energy_pj, p->energy_total_pj, 1e-12, "J", "\nenergy", out);
     text_shares(p->peak_mw, p->peak_total_mw, 1e-3, "W", "peak power", out);
     text_shares(p->chip.area_um2, p->chip.area_mm2 * 1e6, 1e-6, NULL, "area", out);
+    cim_cc_lifetime_text(p, out);
+    cim_cost_notes_text(&p->arch, &p->chip, "note: ", out);
 }

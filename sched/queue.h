@@ -23,25 +23,33 @@ typedef struct cim_cc_stair {
 } cim_cc_stair;
 
 typedef struct cim_cc_queue {
-    double copies, unit_ns;
-    double best;       /* largest ready - a unit */
-    uint32_t best_tag; /* whose */
+    double copies, unit_ns, per_copy; /* 1 / copies */
+    double best;                      /* largest ready - a unit */
+    uint32_t best_tag;                /* whose */
     cim_cc_stair *stairs;
     uint32_t head, end;
 } cim_cc_queue;
 
-/* ceil() of a number below 2^53 that is not negative, without a call. */
-static inline double cim_cc_round_up(double x)
+/* ceil(products / copies), exactly: a multiplication's guess, mended. Both below 2^52. */
+static inline double cim_cc_queue_rounds(const cim_cc_queue *q, double products)
 {
-    double below = (double)(int64_t)x;
-    return below < x ? below + 1.0 : below;
+    double a = (double)(int64_t)(products * q->per_copy);
+    if (a * q->copies < products)
+        a += 1.0;
+    else if ((a - 1.0) * q->copies >= products)
+        a -= 1.0;
+    return a;
 }
 
 /** @param stairs  room for as many steps as there will be anchors; borrowed */
 static inline void cim_cc_queue_start(cim_cc_queue *q, double copies, double unit_ns,
                                       cim_cc_stair *stairs)
 {
-    *q = (cim_cc_queue){.copies = copies, .unit_ns = unit_ns, .best = -INFINITY, .stairs = stairs};
+    *q = (cim_cc_queue){.copies = copies,
+                        .unit_ns = unit_ns,
+                        .per_copy = 1.0 / copies,
+                        .best = -INFINITY,
+                        .stairs = stairs};
 }
 
 /** Add a step to the staircase unless another says as much. */
@@ -51,10 +59,10 @@ void cim_cc_queue_insert(cim_cc_queue *q, double b, double value, uint32_t tag);
 static inline void cim_cc_queue_ready(cim_cc_queue *q, double product, double ready_ns,
                                       uint32_t tag)
 {
-    double rounds = product / q->copies;
-    if (ready_ns - (rounds - 1.0) * q->unit_ns <= q->best)
+    double a = cim_cc_queue_rounds(q, product);
+    if (ready_ns - (a - 1.0) * q->unit_ns <= q->best)
         return; /* not even a round more makes up for it */
-    double a = cim_cc_round_up(rounds), b = a * q->copies - product;
+    double b = a * q->copies - product;
     double value = ready_ns - a * q->unit_ns;
     if (value > q->best) {
         q->best = value;
@@ -70,9 +78,14 @@ static inline void cim_cc_queue_ready(cim_cc_queue *q, double product, double re
 /** When the first `products` are all done. @param[out] tag  of the anchor that decides, may be NULL */
 static inline double cim_cc_queue_done(const cim_cc_queue *q, double products, uint32_t *tag)
 {
-    double a = cim_cc_round_up(products / q->copies), b = a * q->copies - products;
-    double best = q->best;
+    double a = cim_cc_queue_rounds(q, products);
     uint32_t who = q->best_tag, low = q->head, high = q->end;
+    if (low == high) {
+        if (tag)
+            *tag = who;
+        return q->best + a * q->unit_ns;
+    }
+    double best = q->best, b = a * q->copies - products;
     while (low < high) { /* the last step with a larger remainder */
         uint32_t mid = low + (high - low) / 2;
         if (q->stairs[mid].b > b)

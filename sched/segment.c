@@ -158,7 +158,7 @@ static cim_status price_edge(cim_cc_context *cx, cuts *c, uint32_t a, uint32_t b
     cx->flow = &cx->plan->prepared->coarse;
     cim_status s = cim_cc_range_duplicate(cx, &r, true, true, c->picks);
     cim_arena_rewind(cx->ar, mark);
-    if (s == CIM_OK)
+    if (s == CIM_OK && !r.timed)
         cim_cc_range_time(cx, &r, c->picks, false);
     cx->flow = &cx->plan->prepared->fine;
     CIM_TRY(s);

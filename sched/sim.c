@@ -350,21 +350,22 @@ static cim_status run_all(cim_cc_run *r, const cim_cc_sim_input *inputs, size_t 
 }
 
 static cim_status run_once(const cim_cc_model *model, const cim_hw_arch *arch,
-                           const cim_cc_program *flow, const cim_cc_sim_input *inputs, size_t n,
-                           bool reference, cim_cc_sim *sim, cim_err *err)
+                           const cim_cc_sim_input *inputs, size_t n,
+                           const cim_cc_sim_options *options, cim_cc_sim *sim, cim_err *err)
 {
     cim_cc_run r = {.model = model,
                     .net = model->net,
                     .arch = arch,
-                    .reference = reference,
-                    .flow = flow,
+                    .reference = options->reference,
+                    .options = options,
+                    .flow = options->reference ? NULL : options->flow,
                     .err = err};
     memset(sim, 0, sizeof *sim);
     cim_arena_init(&sim->arena);
     cim_arena_init(&r.scratch);
     sim->model = model;
     sim->arch = arch;
-    sim->reference = reference;
+    sim->reference = options->reference;
     r.x = (cim_cc_infer){.net = r.net, .scratch = &r.scratch, .err = err};
     r.value = cim_alloc(r.net->n_tensors, sizeof *r.value);
     cim_status s = r.value ? run_all(&r, inputs, n, sim) : cim_cc_net_nomem(r.net, err);
@@ -428,24 +429,48 @@ static cim_status precision_check(const cim_hw_arch *arch, cim_err *err)
     return CIM_OK;
 }
 
+/* A flow names cells by place, not by what they deviate, and its converters do not look ahead. */
+static cim_status flow_check(const cim_hw_arch *arch, const cim_cc_sim_options *o, cim_err *err)
+{
+    if (!o->flow || o->reference)
+        return CIM_OK;
+    if (o->device && o->device->sigma > 0)
+        return cim_err_set(err, CIM_E_INPUT, arch->name,
+                           "device.variation: a flow runs on ideal cells only");
+    if (!isnan(arch->adc.clip_percentile))
+        return cim_err_set(err, CIM_E_INPUT, arch->name,
+                           "adc.clip_percentile: a flow runs with a range set by adc.clip only");
+    return CIM_OK;
+}
+
 cim_status cim_cc_simulate(const cim_cc_model *model, const cim_hw_arch *arch,
                            const cim_cc_sim_input *inputs, size_t n_inputs, bool reference,
                            cim_cc_sim *out, cim_err *err)
 {
-    return cim_cc_simulate_flow(model, arch, NULL, inputs, n_inputs, reference, out, err);
+    const cim_cc_sim_options options = {.reference = reference};
+    return cim_cc_simulate_with(model, arch, inputs, n_inputs, &options, out, err);
 }
 
 cim_status cim_cc_simulate_flow(const cim_cc_model *model, const cim_hw_arch *arch,
                                 const cim_cc_program *flow, const cim_cc_sim_input *inputs,
                                 size_t n_inputs, bool reference, cim_cc_sim *out, cim_err *err)
 {
+    const cim_cc_sim_options options = {.reference = reference, .flow = flow};
+    return cim_cc_simulate_with(model, arch, inputs, n_inputs, &options, out, err);
+}
+
+cim_status cim_cc_simulate_with(const cim_cc_model *model, const cim_hw_arch *arch,
+                                const cim_cc_sim_input *inputs, size_t n_inputs,
+                                const cim_cc_sim_options *options, cim_cc_sim *out, cim_err *err)
+{
+    static const cim_cc_sim_options plain = {.reference = true};
     cim_cc_sim sim, exact;
     CIM_TRY(precision_check(arch, err));
     CIM_TRY(cim_cc_sim_weights_check(model, err));
-    flow = reference ? NULL : flow;
-    CIM_TRY(run_once(model, arch, flow, inputs, n_inputs, reference, &sim, err));
-    if (!reference) {
-        cim_status s = run_once(model, arch, NULL, inputs, n_inputs, true, &exact, err);
+    CIM_TRY(flow_check(arch, options, err));
+    CIM_TRY(run_once(model, arch, inputs, n_inputs, options, &sim, err));
+    if (!options->reference) {
+        cim_status s = run_once(model, arch, inputs, n_inputs, &plain, &exact, err);
         if (s != CIM_OK) {
             cim_cc_sim_clear(&sim);
             return s;

@@ -7,6 +7,7 @@
 #ifndef CIM_SCHED_SIM_H
 #define CIM_SCHED_SIM_H
 
+#include "costmodel/cost.h"
 #include "hwspace/arch.h"
 #include "hwspace/base/memory.h"
 #include "hwspace/base/status.h"
@@ -28,12 +29,16 @@ typedef struct cim_cc_sim_op {
     cim_cc_op_id op; /* in the model's graph */
     int64_t rows, cols, groups, products;
     double weight_scale, input_scale;
+    double weight_peak_to_rms, input_peak_to_rms; /* of the rounded operands; NAN: all zero */
     bool offset_input; /* inputs may be negative: driven in offset binary */
     double adc_step;   /* 1: lossless */
+    double adc_range;  /* column sums above it saturate */
+    bool lossless;     /* no sum is rounded or saturates */
     double conversions;
     double sqnr_db;                      /* of its products against the exact integers */
-    double sqnr_analytical_db;           /* cim_cost_sqnr_db(): operands' rounding included */
-    double sqnr_analytical_converter_db; /* the converters' part of it; comparable to sqnr_db */
+    double sqnr_analytical_db;           /* cim_cost_fidelity_noise(): as `compile` reports it */
+    double sqnr_analytical_converter_db; /* of it converters and cells; comparable to sqnr_db */
+    double sqnr_analytical_matched_db;   /* the same with the peak-to-rms ratios of these tensors */
 } cim_cc_sim_op;
 
 typedef struct cim_cc_sim_output {
@@ -58,6 +63,14 @@ typedef struct cim_cc_sim {
     double sqnr_analytical_db; /* of the network, as `compile` reports it */
 } cim_cc_sim;
 
+/** How a run is made, beside the architecture; all zero: crossbars of ideal cells. */
+typedef struct cim_cc_sim_options {
+    bool reference;                /* plain integer products, no crossbars */
+    const cim_cost_device *device; /* its cells; NULL: no variation */
+    uint64_t seed;                 /* of the cells' variation */
+    const cim_cc_program *flow;    /* operator by operator as it says; NULL: as the graph says */
+} cim_cc_sim_options;
+
 /** Run a network once.
  *  @param model  loaded from a file with weights; borrowed by the result
  *  @param arch   passed cim_hw_arch_consistent; borrowed by the result
@@ -75,6 +88,13 @@ CIM_MUST_CHECK cim_status cim_cc_simulate_flow(const cim_cc_model *model, const 
                                                const cim_cc_program *flow,
                                                const cim_cc_sim_input *inputs, size_t n_inputs,
                                                bool reference, cim_cc_sim *out, cim_err *err);
+/** The same with cells that vary. Every cell deviates by its own amount, drawn from (seed, operator,
+ *  place), the same for all products; results depend on nothing else.
+ *  @param options  borrowed while it runs */
+CIM_MUST_CHECK cim_status cim_cc_simulate_with(const cim_cc_model *model, const cim_hw_arch *arch,
+                                               const cim_cc_sim_input *inputs, size_t n_inputs,
+                                               const cim_cc_sim_options *options, cim_cc_sim *out,
+                                               cim_err *err);
 void cim_cc_sim_clear(cim_cc_sim *sim);
 
 /** Whether the model can be simulated functionally at all: every stored tensor has its values.

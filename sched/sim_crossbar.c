@@ -1,7 +1,7 @@
 /* Products through crossbars, conversion by conversion. Equations: sched/SIMULATORS.md. */
 #include "sched/sim_internal.h"
 
-#include "costmodel/cost.h"
+#include "costmodel/fidelity.h"
 
 #include <math.h>
 
@@ -21,9 +21,12 @@ struct cim_cc_crossbars {
     int64_t input_offset, weight_offset;
     int64_t top;      /* highest level of a cell */
     int64_t max_cols; /* programmed at once */
-    double step, last_code;
+    double full_scale, range, step, last_code;
     int32_t *code_of; /* converter's code of small sums; NULL when it loses nothing */
-    int64_t n_codes;
+    int64_t n_codes, max_codes;
+    int32_t *codes;             /* room for max_codes */
+    float *delta;               /* deviations of the cells, NULL: ideal */
+    cim_cc_histogram *watching; /* sums are counted, not converted */
     part *parts;
     int64_t n_parts, max_parts;
     int64_t cols; /* programmed */
@@ -61,21 +64,35 @@ static void cut_rows(cim_cc_crossbars *c, int64_t group)
     }
 }
 
-static double converter_code(const cim_cc_crossbars *c, int64_t sum)
+static double converter_code(const cim_cc_crossbars *c, double sum)
 {
-    double code = nearbyint((double)sum / c->step); /* ties to even */
-    return code < c->last_code ? code : c->last_code;
+    double code = nearbyint(sum / c->step); /* ties to even */
+    return code < 0 ? 0 : code < c->last_code ? code : c->last_code;
 }
 
-static bool fill_codes(cim_cc_crossbars *c, cim_arena *memory, double full_scale)
+/* The converters' range decides their step; what is beyond it saturates. */
+static void set_range(cim_cc_crossbars *c, double range)
 {
-    if (!(c->step > 1))
-        return true;
-    c->n_codes = full_scale + 1 < TABLE_MAX ? (int64_t)full_scale + 1 : TABLE_MAX;
-    c->code_of = cim_arena_take(memory, (size_t)c->n_codes, sizeof *c->code_of);
-    for (int64_t s = 0; c->code_of && s < c->n_codes; s++)
-        c->code_of[s] = (int32_t)converter_code(c, s);
-    return c->code_of != NULL;
+    c->step = cim_cost_adc_range_step(c->arch, range);
+    c->range = fmin(c->full_scale, c->step * c->last_code);
+    bool lossless = c->arch->crossbar.adcs == 0 || (c->step <= 1 && c->range >= c->full_scale);
+    c->n_codes = lossless ? 0 : c->max_codes;
+    c->code_of = lossless ? NULL : c->codes;
+    for (int64_t s = 0; s < c->n_codes; s++)
+        c->code_of[s] = (int32_t)converter_code(c, (double)s);
+}
+
+static bool set_converters(cim_cc_crossbars *c, cim_arena *memory)
+{
+    double together = fmin((double)c->arch->crossbar.parallel_rows, (double)c->p->rows);
+    c->full_scale = cim_cost_adc_full_scale(c->arch, together);
+    c->last_code = pow(2, (double)c->arch->crossbar.adc_bits) - 1;
+    c->max_codes = c->full_scale + 1 < TABLE_MAX ? (int64_t)c->full_scale + 1 : TABLE_MAX;
+    c->codes = cim_arena_take(memory, (size_t)c->max_codes, sizeof *c->codes);
+    if (!c->codes)
+        return false;
+    set_range(c, c->full_scale * c->arch->adc.clip);
+    return true;
 }
 
 static bool buffers(cim_cc_crossbars *c, cim_arena *memory)
@@ -98,6 +115,11 @@ static bool buffers(cim_cc_crossbars *c, cim_arena *memory)
                                sizeof *c->digits);
     c->code = cim_arena_take(memory, CIM_CC_SIM_BLOCK * cols, sizeof *c->code);
     c->fix = cim_arena_take(memory, CIM_CC_SIM_BLOCK * cols, sizeof *c->fix);
+    if (p->cell_sigma > 0 && c->arch->crossbar.adcs > 0) {
+        c->delta = cim_arena_take(memory, cols * (size_t)column, sizeof *c->delta);
+        if (!c->delta)
+            return false;
+    }
     return c->parts && c->cells && c->flipped && c->weight_sum && c->digits && c->code && c->fix;
 }
 
@@ -117,10 +139,7 @@ cim_cc_crossbars *cim_cc_crossbars_open(cim_arena *memory, const cim_hw_arch *ar
     c->weight_offset = c->polarities == 1 ? INT64_C(1) << (arch->workload.weight_bits - 1) : 0;
     c->input_offset = p->offset_input ? INT64_C(1) << (arch->workload.activation_bits - 1) : 0;
     c->top = (INT64_C(1) << c->cell_bits) - 1;
-    double together = fmin((double)arch->crossbar.parallel_rows, (double)p->rows);
-    c->step = cim_cost_adc_step(arch, together);
-    c->last_code = pow(2, (double)arch->crossbar.adc_bits) - 1;
-    return fill_codes(c, memory, cim_cost_adc_full_scale(arch, together)) ? c : NULL;
+    return set_converters(c, memory) ? c : NULL;
 }
 
 cim_cc_crossbars *cim_cc_crossbars_create(cim_arena *memory, const cim_hw_arch *arch,
@@ -133,6 +152,32 @@ cim_cc_crossbars *cim_cc_crossbars_create(cim_arena *memory, const cim_hw_arch *
 double cim_cc_crossbars_step(const cim_cc_crossbars *c)
 {
     return c->step;
+}
+
+double cim_cc_crossbars_range(const cim_cc_crossbars *c)
+{
+    return c->range;
+}
+
+bool cim_cc_crossbars_lossless(const cim_cc_crossbars *c)
+{
+    return !c->code_of;
+}
+
+bool cim_cc_crossbars_watch(cim_cc_crossbars *c, cim_arena *memory)
+{
+    c->watching = cim_arena_take(memory, 1, sizeof *c->watching);
+    if (c->watching)
+        cim_cc_histogram_init(c->watching, c->full_scale);
+    return c->watching != NULL;
+}
+
+void cim_cc_crossbars_fit(cim_cc_crossbars *c)
+{
+    double range = cim_cc_histogram_range(c->watching, c->arch->adc.clip_percentile);
+    c->watching = NULL;
+    c->conversions = 0;
+    set_range(c, fmax(1, fmin(range, c->full_scale * c->arch->adc.clip)));
 }
 
 double cim_cc_crossbars_conversions(const cim_cc_crossbars *c)
@@ -185,9 +230,14 @@ void cim_cc_crossbars_program(cim_cc_crossbars *c, int64_t group, int64_t col, i
         for (int64_t k = 0; k < c->n_parts; k++)
             for (int64_t s = 0; s < c->columns; s++) {
                 const part *q = &c->parts[k];
-                bool flip = program_column(c, q, w, s,
-                                           c->cells + q->cells + (j * c->columns + s) * q->pitch);
-                c->flipped[(k * cols + j) * c->columns + s] = flip;
+                int64_t at = q->cells + (j * c->columns + s) * q->pitch;
+                c->flipped[(k * cols + j) * c->columns + s] =
+                    program_column(c, q, w, s, c->cells + at);
+                if (c->delta) {
+                    int64_t column = (group * p->cols + col + j) * c->n_parts + k;
+                    cim_cc_cells_deviate(p, c->cells + at, q->length, q->pitch,
+                                         (uint64_t)(column * c->columns + s), c->delta + at);
+                }
             }
     }
 }
@@ -232,7 +282,20 @@ static int64_t convert(const cim_cc_crossbars *c, const int64_t *sums)
     for (int64_t ph = 0; ph < c->phases; ph++) {
         int64_t code = !c->code_of             ? sums[ph]
                        : sums[ph] < c->n_codes ? c->code_of[sums[ph]]
-                                               : (int64_t)converter_code(c, sums[ph]);
+                                               : (int64_t)converter_code(c, (double)sums[ph]);
+        total += code * (INT64_C(1) << (ph * c->dac_bits));
+    }
+    return total;
+}
+
+/* The same with what the cells' deviations add to the sums. */
+static int64_t convert_deviating(const cim_cc_crossbars *c, const part *q, const float *delta,
+                                 const int16_t *digits, const int64_t *sums)
+{
+    int64_t total = 0;
+    for (int64_t ph = 0; ph < c->phases; ph++) {
+        double error = cim_cc_cells_error(delta, digits + ph * q->pitch, q->pitch);
+        int64_t code = (int64_t)converter_code(c, (double)sums[ph] + error);
         total += code * (INT64_C(1) << (ph * c->dac_bits));
     }
     return total;
@@ -249,8 +312,16 @@ static void drive_part(cim_cc_crossbars *c, int64_t k, const int64_t *driven, in
             int64_t weight = INT64_C(1) << (s / c->polarities * c->cell_bits);
             bool negative = flip || s % c->polarities == 1;
             for (int64_t v = 0; v < n; v++) {
-                part_sums(c, q, cell, c->digits + v * c->phases * q->pitch, sums);
-                int64_t code = convert(c, sums) * weight;
+                const int16_t *digits = c->digits + v * c->phases * q->pitch;
+                part_sums(c, q, cell, digits, sums);
+                if (c->watching) {
+                    cim_cc_histogram_add(c->watching, sums, c->phases);
+                    continue;
+                }
+                int64_t code =
+                    c->delta ? convert_deviating(c, q, c->delta + (cell - c->cells), digits, sums)
+                             : convert(c, sums);
+                code *= weight;
                 c->code[v * c->cols + j] += negative ? -code : code;
                 c->fix[v * c->cols + j] += flip ? c->top * driven[v] * weight : 0;
             }

@@ -5,6 +5,7 @@
  *   sim_product.c    products on crossbars: Conv, ConvTranspose, Gemm, MatMul
  *   sim_exact.c      quantisation and exact integer products
  *   sim_crossbar.c   the same products through cells, phases and converters
+ *   sim_analog.c     what analog crossbars add: cells that vary, converters set to their data
  *   sim_element.c, sim_move.c, sim_reduce.c   digital operators
  *   sim_print.c      reports
  *
@@ -24,6 +25,7 @@ typedef struct cim_cc_run {
     cim_cc_net *net;
     const cim_hw_arch *arch;
     bool reference;
+    const cim_cc_sim_options *options;
     cim_err *err;
     cim_arena *arena;   /* the result's */
     cim_arena scratch;  /* reset after every node */
@@ -85,6 +87,9 @@ typedef struct cim_cc_sim_product {
     const int16_t *w;  /* [groups][cols][pitch] */
     bool offset_input; /* inputs may be negative */
     int64_t pack;      /* groups that share a crossbar, one below the other */
+    double cell_sigma; /* relative standard deviation of the cells' conductance; 0: ideal */
+    double cell_floor; /* conductance of the lowest level, in levels */
+    uint64_t cell_key; /* what the deviations are drawn from */
     void *ctx;
     /** Vectors first..first+n of a group into x[n][pitch]. */
     void (*fill)(const struct cim_cc_sim_product *p, int64_t group, int64_t first, int64_t n,
@@ -116,6 +121,12 @@ typedef struct cim_cc_crossbars cim_cc_crossbars;
 cim_cc_crossbars *cim_cc_crossbars_create(cim_arena *memory, const cim_hw_arch *arch,
                                           const cim_cc_sim_product *p);
 double cim_cc_crossbars_step(const cim_cc_crossbars *c);
+double cim_cc_crossbars_range(const cim_cc_crossbars *c);
+bool cim_cc_crossbars_lossless(const cim_cc_crossbars *c);
+/** From here on sums are only looked at, until cim_cc_crossbars_fit() sets the converters to cover
+ *  the percentage of them that adc.clip_percentile asks for. @return false: out of memory */
+bool cim_cc_crossbars_watch(cim_cc_crossbars *c, cim_arena *memory);
+void cim_cc_crossbars_fit(cim_cc_crossbars *c);
 double cim_cc_crossbars_conversions(const cim_cc_crossbars *c);
 /** How many columns cim_cc_crossbars_program() takes at a time. */
 int64_t cim_cc_crossbars_cols(const cim_cc_crossbars *c);
@@ -168,5 +179,24 @@ cim_status cim_cc_flow_execute(cim_cc_run *r, const bool *needed);
 /** One node; see sim.c. */
 cim_status cim_cc_sim_run_node(cim_cc_run *r, uint32_t i);
 void cim_cc_sim_skip_folded(cim_cc_run *r, uint32_t i);
+/* ---- analog ------------------------------------------------------------------------------------ */
+
+/** Deviations of cells from their levels: sigma * (level + floor) * standard normal, a pure function
+ *  of (key, index). @param[out] delta  of n cells; 0 where i >= used */
+void cim_cc_cells_deviate(const cim_cc_sim_product *p, const int16_t *cell, int64_t used, int64_t n,
+                          uint64_t place, float *delta);
+/** sum_i delta[i] * digit[i], digits unsigned. @param n  a multiple of 8, as vectors are padded to */
+double cim_cc_cells_error(const float *delta, const int16_t *digit, int64_t n);
+
+/** How often column sums were seen. */
+typedef struct cim_cc_histogram {
+    double full_scale, width; /* of a bin */
+    double seen;
+    double bins[4096];
+} cim_cc_histogram;
+void cim_cc_histogram_init(cim_cc_histogram *h, double full_scale);
+void cim_cc_histogram_add(cim_cc_histogram *h, const int64_t *sums, int64_t n);
+/** The smallest range that covers a percentage of the sums seen. */
+double cim_cc_histogram_range(const cim_cc_histogram *h, double percentile);
 
 #endif

@@ -2,7 +2,8 @@
  * MatMul and Gemm of two activations: likewise where they run on crossbars, else in floating point. */
 #include "sched/sim_internal.h"
 
-#include "costmodel/cost.h"
+#include "costmodel/fidelity.h"
+#include "hwspace/base/hash.h"
 #include "sched/plan.h"
 
 #include <math.h>
@@ -412,17 +413,70 @@ static double ratio_db(double signal, double noise)
     return noise > 0 ? 10 * log10(signal / noise) : INFINITY;
 }
 
-/* The part of the analytical noise that converters make: the whole minus what operands' rounding
- * alone gives, which is what a chip without converters has. */
-static void analytical(const cim_hw_arch *arch, cim_cc_sim_op *o)
+/* What the analytical model says, for the data it assumes and for the ones that came. */
+static void analytical(const cim_cc_run *r, cim_cc_sim_op *o)
 {
-    cim_hw_arch digital = *arch;
-    digital.crossbar.adcs = 0;
-    o->sqnr_analytical_db = cim_cost_sqnr_db(arch, (double)o->rows);
-    double operands = pow(10, -cim_cost_sqnr_db(&digital, (double)o->rows) / 10);
-    double all = pow(10, -o->sqnr_analytical_db / 10);
-    o->sqnr_analytical_converter_db =
-        o->adc_step > 1 && all > operands ? -10 * log10(all - operands) : INFINITY;
+    static const cim_cost_device ideal = {0, 0};
+    const cim_cost_device *device = r->options->device ? r->options->device : &ideal;
+    cim_cost_fidelity f;
+    cim_cost_noise noise;
+    cim_cost_fidelity_init(&f, r->arch, device);
+    cim_cost_fidelity_noise(&f, (double)o->rows, o->offset_input, &noise);
+    o->sqnr_analytical_db = noise.db;
+    o->sqnr_analytical_converter_db = noise.analog_db;
+    o->sqnr_analytical_matched_db = NAN;
+    if (isnan(o->weight_peak_to_rms) || isnan(o->input_peak_to_rms))
+        return;
+    cim_hw_arch matched = *r->arch;
+    matched.workload.data = CIM_HW_DATA_GAUSSIAN;
+    matched.workload.weight_peak_to_rms = o->weight_peak_to_rms;
+    matched.workload.activation_peak_to_rms = o->input_peak_to_rms;
+    cim_cost_fidelity_init(&f, &matched, device);
+    cim_cost_fidelity_noise(&f, (double)o->rows, o->offset_input, &noise);
+    o->sqnr_analytical_matched_db = noise.analog_db;
+}
+
+/* Largest magnitude, which quantisation made the top level, over the root mean square. */
+static double peak_to_rms(const int16_t *q, int64_t stored, int64_t n, int64_t bits)
+{
+    double square = 0;
+    for (int64_t i = 0; i < stored; i++)
+        square += (double)q[i] * q[i];
+    return square > 0 ? cim_cc_quant_max(bits) / sqrt(square / (double)n) : NAN;
+}
+
+static void statistics(const job *j, cim_cc_sim_op *o)
+{
+    const cim_hw_workload *w = &j->r->arch->workload;
+    int64_t columns = j->p.groups * j->p.cols, n = cim_cc_in(&j->r->x, j->input)->elements;
+    o->weight_peak_to_rms =
+        peak_to_rms(j->p.w, columns * j->p.pitch, columns * j->p.rows, w->weight_bits);
+    o->input_peak_to_rms = peak_to_rms(j->x, n, n, w->activation_bits);
+}
+
+/* Set the converters to what they will see: at most 64 blocks of every group's vectors. */
+static void calibrate(const job *j, cim_cc_crossbars *c, int64_t most, int16_t *x, double *acc)
+{
+    const cim_cc_sim_product *p = &j->p;
+    if (isnan(j->r->arch->adc.clip_percentile))
+        return;
+    if (!cim_cc_crossbars_watch(c, &j->r->scratch)) {
+        cim_cc_sim_nomem(j->r);
+        return;
+    }
+    int64_t blocks = (p->count + CIM_CC_SIM_BLOCK - 1) / CIM_CC_SIM_BLOCK;
+    int64_t stride = (blocks + 63) / 64 * CIM_CC_SIM_BLOCK;
+    for (int64_t g = 0; g < p->groups; g++)
+        for (int64_t col = 0; col < p->cols; col += most) {
+            cim_cc_crossbars_program(c, g, col, p->cols - col < most ? p->cols - col : most);
+            for (int64_t first = 0; first < p->count; first += stride) {
+                int64_t n = p->count - first;
+                n = n < CIM_CC_SIM_BLOCK ? n : CIM_CC_SIM_BLOCK;
+                p->fill(p, g, first, n, x);
+                cim_cc_crossbars_drive(c, x, n, acc);
+            }
+        }
+    cim_cc_crossbars_fit(c);
 }
 
 static void run_groups(job *j, cim_cc_sim_op *o)
@@ -448,6 +502,8 @@ static void run_groups(job *j, cim_cc_sim_op *o)
     if (!x || !exact || !acc)
         return;
     memset(x, 0, (size_t)(CIM_CC_SIM_BLOCK * p->pitch) * sizeof *x);
+    if (c)
+        calibrate(j, c, most, x, acc);
     for (int64_t g = 0; g < p->groups; g++)
         for (int64_t col = 0; col < p->cols; col += most) {
             int64_t cols = p->cols - col < most ? p->cols - col : most;
@@ -457,12 +513,14 @@ static void run_groups(job *j, cim_cc_sim_op *o)
         }
     const cim_cc_crossbars *used = r->flow ? sums.crossbars : c;
     o->adc_step = used ? cim_cc_crossbars_step(used) : 1;
+    o->lossless = !used || cim_cc_crossbars_lossless(used);
+    o->adc_range = used ? cim_cc_crossbars_range(used) : NAN;
     o->conversions = used && r->arch->crossbar.adcs > 0 ? cim_cc_crossbars_conversions(used) : 0;
     double mean = e.n > 0 ? e.sum / e.n : 0;
     o->sqnr_db = !used          ? (double)NAN
                  : e.noise == 0 ? (double)INFINITY
                                 : ratio_db(e.square / e.n - mean * mean, e.noise / e.n);
-    analytical(r->arch, o);
+    analytical(r, o);
 }
 
 /* Sums -> values: y = sum * scale + bias, with BatchNorm's shift in the bias. */
@@ -508,6 +566,13 @@ static void run_job(job *j, cim_cc_op_id id)
     j->p.offset_input = r->model->graph.ops[id].signed_input;
     j->p.pack = cim_cc_packed_groups(r->arch, j->p.rows, j->p.cols, j->p.groups);
     j->input = 1 - j->weights;
+    if (r->options->device) {
+        uint64_t place[2] = {r->options->seed, id};
+        j->p.cell_sigma = r->options->device->sigma;
+        j->p.cell_floor =
+            r->options->device->floor * (pow(2, (double)r->arch->device.bits_per_cell) - 1);
+        j->p.cell_key = cim_hash64(place, sizeof place, 0);
+    }
     if (!affine_of(j, &f))
         return;
     *o = (cim_cc_sim_op){.op = id,
@@ -524,6 +589,7 @@ static void run_job(job *j, cim_cc_op_id id)
         return;
     memset(j->y, 0, (size_t)cim_cc_out_at(&r->x, 0)->elements * sizeof *j->y);
     j->scale = o->input_scale * o->weight_scale;
+    statistics(j, o);
     run_groups(j, o);
     if (r->x.status != CIM_OK)
         return;

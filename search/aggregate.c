@@ -20,7 +20,7 @@ static void worst(const double *metrics, size_t n, double *out)
 static void round_of_all(const double *metrics, size_t n, double *out)
 {
     double latency = 0, interval = 0, energy = 0, busy = 0, tera_ops = 0, tera_ops_energy = 0;
-    double peak = -INFINITY, area = -INFINITY, sqnr = INFINITY;
+    double peak = -INFINITY, area = -INFINITY, sqnr = INFINITY, wear = 0;
     for (size_t i = 0; i < n; i++) {
         const double *m = metrics + i * CIM_CC_N_METRICS;
         latency += m[CIM_M_LATENCY_S];
@@ -32,6 +32,7 @@ static void round_of_all(const double *metrics, size_t n, double *out)
         peak = fmax(peak, m[CIM_M_PEAK_POWER_W]);
         area = fmax(area, m[CIM_M_AREA_MM2]);
         sqnr = fmin(sqnr, m[CIM_M_SQNR_DB]);
+        wear += 1 / m[CIM_M_LIFETIME_INFERENCES];
     }
     out[CIM_M_LATENCY_S] = latency;
     out[CIM_M_THROUGHPUT_IPS] = 1 / interval;
@@ -45,6 +46,7 @@ static void round_of_all(const double *metrics, size_t n, double *out)
     out[CIM_M_TOPS] = tera_ops / interval;
     out[CIM_M_TOPS_PER_W] = tera_ops_energy / energy;
     out[CIM_M_TOPS_PER_MM2] = out[CIM_M_TOPS] / area;
+    out[CIM_M_LIFETIME_INFERENCES] = 1 / wear;
 }
 
 void cim_search_aggregate_metrics(cim_search_aggregate how, const double *metrics, size_t n,
@@ -65,5 +67,6 @@ void cim_search_aggregate_metrics(cim_search_aggregate how, const double *metric
     out[CIM_M_LATENCY_S] /= (double)n;
     out[CIM_M_ENERGY_J] /= (double)n;
     out[CIM_M_THROUGHPUT_IPS] *= (double)n;
+    out[CIM_M_LIFETIME_INFERENCES] *= (double)n;
     out[CIM_M_EDP_JS] = out[CIM_M_ENERGY_J] * out[CIM_M_LATENCY_S];
 }

@@ -1,7 +1,7 @@
 /* Speed of the cost model: microseconds per priced chip, per energy of a set of counts, per SQNR,
  * for each preset, and relative to a loop of additions of equal count measured in the same run. */
 #define _POSIX_C_SOURCE 200809L
-#include "costmodel/cost.h"
+#include "costmodel/fidelity.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static void bench(const cim_cost_library *lib, const char *name, long n, double 
     double energy = (seconds() - start) / (double)n;
     start = seconds();
     for (long i = 0; i < n; i++)
-        sink = cim_cost_sqnr_db(&a, 1 + (double)(i % 4096));
+        sink = cim_cost_sqnr_db(&a, &c.device, 1 + (double)(i % 4096));
     double sqnr = (seconds() - start) / (double)n;
     printf(
         "%-10s price %7.3f us (%6.0f additions)  energy %6.3f us (%4.0f)  sqnr %6.3f us (%4.0f)\n",

@@ -167,7 +167,9 @@ def check_pipeline(plan):
             for row in range(1, rows + 1):
                 waits = [finish[e["producer"]][edge_row(e, row, ops[e["producer"]]["rows"]) - 1]
                          for e in o["inputs"] if e["producer"] in members]
-                ready.append(max(waits, default=0.0) + o.get("operand_write_s", 0.0))
+                ready.append(max(waits, default=0.0))
+            if o.get("operand_write_s"):  # a written operand is there as a whole before any product
+                ready = [max(t, ready[0] + o["operand_write_s"]) for t in ready]
             if o["unit"] == "crossbar":
                 n = o["mvms"]
                 done = serve(ready, lambda p: p * rows // n, n, o["copies"], o["paced_product_s"])
@@ -295,6 +297,16 @@ def check_sums(plan):
     total = sum(s["reload_s"] + s["latency_s"] for s in plan["segments"])
     assert close(total, m["latency_s"])
     assert 0 < m["utilization"] <= 1
+    use = plan["resource_utilization"]
+    assert all(0 <= share <= 1 + 1e-9 for share in use.values()), use
+    assert close(use["cells"], m["utilization"])
+    slots = plan["arch"]["chip"]["cores"] * plan["arch"]["core"]["crossbars"]
+    steps = ceil_div(plan["arch"]["workload"]["activation_bits"], plan["arch"]["crossbar"]["dac_bits"])
+    least = sum(o["mvms"] * o["crossbars_per_copy"] * o["row_groups"] for o in crossbar_operators(plan)
+                if "parts" not in o)  # activations of crossbars, each a phase of at least read_ns
+    if plan["arch"]["crossbar"]["read_ns"]:
+        busy = least * steps * plan["arch"]["crossbar"]["read_ns"] * 1e-9
+        assert use["crossbars"] >= busy / (slots * m["latency_s"]) * (1 - 1e-9)
 
 
 def check_sequential(plan):

@@ -12,7 +12,8 @@ import pandas
 
 CIMDSE = os.environ.get("CIMDSE", "cimdse")
 METRICS = {"latency_s", "throughput_ips", "energy_j", "avg_power_w", "peak_power_w", "area_mm2",
-           "edp_js", "sqnr_db", "utilization", "tops", "tops_per_w", "tops_per_mm2"}
+           "edp_js", "sqnr_db", "utilization", "tops", "tops_per_w", "tops_per_mm2",
+           "lifetime_inferences"}
 
 
 def cimdse(*arguments, status=0, cwd=None):

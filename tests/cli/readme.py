@@ -15,7 +15,7 @@ ROOT = os.environ.get("CIM_SOURCE") or os.path.dirname(os.path.dirname(os.path.d
     os.path.abspath(__file__))))
 README = os.path.join(ROOT, "README.md")
 CIMDSE = os.path.abspath(os.environ.get("CIMDSE", os.path.join(ROOT, "build", "cimdse")))
-NOT_HERE = ("cimdse submit", "cimdse status /scratch")
+NOT_HERE = ("cimdse submit", "cimdse status /scratch", "cimdse simulate network.onnx")
 
 
 def run(command, folder):

@@ -1,5 +1,6 @@
 /* Laws every priced chip obeys, tried on random chips. A failure prints the seed of its chip. */
-#include "costmodel/cost.h"
+#include "costmodel/explain.h"
+#include "costmodel/fidelity.h"
 #include "hwspace/base/memory.h"
 #include "hwspace/base/rng.h"
 
@@ -104,6 +105,10 @@ static cim_hw_arch random_arch(cim_rng *r)
     a.device.type = pick(r, 0, CIM_HW_N_DEVICES - 1);
     a.device.bits_per_cell = a.device.type == CIM_HW_DEVICE_SRAM ? 1 : pick(r, 1, 4);
     a.adc.model = pick(r, 0, CIM_HW_ADC_AUTO);
+    a.adc.clip = 1;
+    a.adc.clip_percentile = NAN;
+    a.workload.data = pick(r, 0, 1);
+    a.workload.weight_peak_to_rms = a.workload.activation_peak_to_rms = (double)pick(r, 2, 30);
     a.workload.weight_bits = pick(r, 1, 16);
     a.workload.activation_bits = pick(r, 1, 16);
     a.workload.batch = 1;
@@ -175,7 +180,8 @@ static void sane(const cim_hw_arch *a, const cim_cost_chip *c)
     check(c->step_ns > 0 && c->step_ns >= c->read_ns && c->step_ns >= c->adc_ns, "step", c->step_ns,
           c->read_ns);
     check(c->area_mm2 > 0, "area above 0", c->area_mm2, 0);
-    check(isfinite(cim_cost_sqnr_db(a, (double)a->crossbar.rows)), "sqnr finite", 0, 0);
+    check(isfinite(cim_cost_sqnr_db(a, &(cim_cost_device){0.05, 0.1}, (double)a->crossbar.rows)),
+          "sqnr finite", 0, 0);
 }
 
 static void sums(const cim_hw_arch *a, const cim_cost_chip *c)
@@ -370,6 +376,41 @@ static void law_choices(const cim_hw_arch *a, const cim_cost_chip *c, cim_rng *r
         not_less(base.unit_pj[CIM_EV_ADC], d.unit_pj[CIM_EV_ADC], "joined bitlines, dearer");
 }
 
+/* What library entries contribute adds up to every unit energy, area and leakage of every tier, names a
+ * source, and watching changes nothing. */
+static void law_provenance(const cim_hw_arch *a, const cim_cost_chip *c, cim_rng *r)
+{
+    static cim_cost_provenance p;
+    cim_cost_chip d, sum_of;
+    char reason[256];
+    (void)r;
+    check(cim_cost_provenance_trace(lib, a, &d, &p, reason, sizeof reason), "traced", 0, 1);
+    check(!memcmp(c, &d, sizeof d), "the same when watched", 0, 0);
+    check(!p.full, "room for every share", (double)p.n, CIM_COST_MAX_SHARES);
+    memset(&sum_of, 0, sizeof sum_of);
+    for (size_t i = 0; i < p.n; i++) {
+        const cim_cost_share *s = &p.share[i];
+        check(s->origin[0] && s->origin[0]->source[0], "a source", 0, 0);
+        double *to = s->of == CIM_COST_SHARE_EVENT  ? sum_of.own_unit_pj[s->tier]
+                     : s->of == CIM_COST_SHARE_AREA ? sum_of.own_area_um2[s->tier]
+                                                    : sum_of.own_leak_mw[s->tier];
+        to[s->index] += s->value;
+    }
+    for (int t = 0; t < CIM_HW_N_TIERS; t++) {
+        for (int e = 0; e < CIM_COST_N_EVENTS; e++)
+            near(sum_of.own_unit_pj[t][e], c->own_unit_pj[t][e], "shares of an event");
+        for (int k = 0; k < CIM_COST_N_KINDS; k++) {
+            near(sum_of.own_area_um2[t][k], c->own_area_um2[t][k], "shares of an area");
+            near(sum_of.own_leak_mw[t][k], c->own_leak_mw[t][k], "shares of leakage");
+        }
+    }
+}
+static void test_provenance(void **state)
+{
+    (void)state;
+    each_chip(law_provenance);
+}
+
 static void test_bits(void **state)
 {
     (void)state;
@@ -472,10 +513,11 @@ int main(void)
 {
     cim_rng_library_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sane_and_summing), cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_choices),          cmocka_unit_test(test_finer_node),
-        cmocka_unit_test(test_more_of_it),       cmocka_unit_test(test_supply),
-        cmocka_unit_test(test_no_allocation),    cmocka_unit_test(test_whole_field_table),
+        cmocka_unit_test(test_sane_and_summing),  cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_choices),           cmocka_unit_test(test_finer_node),
+        cmocka_unit_test(test_more_of_it),        cmocka_unit_test(test_supply),
+        cmocka_unit_test(test_provenance),        cmocka_unit_test(test_no_allocation),
+        cmocka_unit_test(test_whole_field_table),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

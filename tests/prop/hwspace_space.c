@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { SPACES = 400, POINTS = 60, MAX_FIELDS = 64 };
+enum { SPACES = 400, POINTS = 60, MAX_FIELDS = CIM_HW_MAX_FIELDS };
 static cim_hw_arch base;
 
 static int setup(void **state)

@@ -112,6 +112,8 @@ static cim_hw_arch random_chip(cim_rng *r, bool lossless)
     a.workload.activation_bits = between(r, 2, 16);
     a.crossbar.signed_weights = between(r, 0, 1);
     a.crossbar.adcs = 1;
+    a.adc.clip = 1;
+    a.adc.clip_percentile = NAN;
     a.crossbar.adc_bits = lossless ? 16 : between(r, 1, 6);
     if (lossless && cim_cost_adc_step(&a, (double)a.crossbar.parallel_rows) > 1)
         a.crossbar.adcs = 0;
@@ -415,12 +417,110 @@ static void flow_runs_and_memory_may_run_out(void **state)
     cim_cc_model_destroy(m);
 }
 
+/* ---- analog ---------------------------------------------------------------------------------------- */
+
+static void deviations(void **state)
+{
+    (void)state;
+    enum { N = 20000 };
+    static int16_t cell[N + 8];
+    static float a[N + 8], b[N + 8];
+    cim_cc_sim_product p = {.cell_sigma = 0.1, .cell_floor = 0.5, .cell_key = 3};
+    for (int i = 0; i < N; i++)
+        cell[i] = (int16_t)(i % 4);
+    cim_cc_cells_deviate(&p, cell, N, N + 8, 7, a);
+    cim_cc_cells_deviate(&p, cell, N, N + 8, 7, b);
+    assert_memory_equal(a, b, sizeof a);
+    for (int i = N; i < N + 8; i++)
+        assert_true(a[i] == 0);
+    for (int level = 0; level < 4; level++) {
+        double sum = 0, square = 0, n = N / 4.0, sigma = 0.1 * (level + 0.5);
+        for (int i = level; i < N; i += 4) {
+            sum += (double)a[i];
+            square += (double)a[i] * (double)a[i];
+        }
+        assert_true(fabs(sum / n) < 5 * sigma / sqrt(n));
+        assert_true(fabs(sqrt(square / n) / sigma - 1) < 5 / sqrt(2 * n));
+    }
+    cim_cc_cells_deviate(&p, cell, N, N + 8, 8, b); /* another place, another key: unrelated */
+    double same = 0, other = 0, own = 0;
+    for (int i = 0; i < N; i++) {
+        same += (double)a[i] * (double)b[i];
+        own += (double)a[i] * (double)a[i];
+    }
+    p.cell_key = 4;
+    cim_cc_cells_deviate(&p, cell, N, N + 8, 7, b);
+    for (int i = 0; i < N; i++)
+        other += (double)a[i] * (double)b[i];
+    assert_true(fabs(same) < 0.05 * own && fabs(other) < 0.05 * own);
+    const float delta[16] = {[0] = 0.5F, [1] = -1, [9] = 2};
+    const int16_t digit[16] = {[0] = 4, [1] = 1, [9] = -1}; /* 16-bit digits wrap: -1 is 65535 */
+    assert_true(cim_cc_cells_error(delta, digit, 16) == 2 - 1 + 2 * 65535.0);
+}
+
+static void ranges(void **state)
+{
+    (void)state;
+    static cim_cc_histogram h;
+    int64_t sums[100];
+    for (int i = 0; i < 100; i++)
+        sums[i] = i + 1;
+    cim_cc_histogram_init(&h, 200);
+    cim_cc_histogram_add(&h, sums, 100);
+    assert_true(cim_cc_histogram_range(&h, 90) == 90);
+    assert_true(cim_cc_histogram_range(&h, 99.5) == 100);
+    assert_true(cim_cc_histogram_range(&h, 50) == 50);
+    for (int i = 0; i < 100; i++)
+        sums[i] = 10000 * (i + 1);
+    cim_cc_histogram_init(&h, 1000000); /* wider than its bins: covers at least what is asked for */
+    cim_cc_histogram_add(&h, sums, 100);
+    double range = cim_cc_histogram_range(&h, 90);
+    assert_true(range >= 900000 && range < 900000 + 1000000 / 4096.0 + 2);
+    assert_true(cim_cc_histogram_range(&h, 100) == 1000000);
+}
+
+/* A range below the largest sum saturates there and nowhere else. */
+static void saturation(void **state)
+{
+    (void)state;
+    cim_rng *r = cim_rng_create(1, "sim_saturation");
+    cim_arena ar;
+    assert_non_null(r);
+    cim_arena_init(&ar);
+    cim_hw_arch a = random_chip(r, true);
+    a.crossbar = (cim_hw_crossbar){.rows = 64,
+                                   .cols = 64,
+                                   .parallel_rows = 64,
+                                   .adcs = 1,
+                                   .adc_bits = 7,
+                                   .dac_bits = 1,
+                                   .read_ns = NAN,
+                                   .adc_msps = NAN};
+    a.device.bits_per_cell = 2;
+    a.workload.weight_bits = a.workload.activation_bits = 8;
+    cim_cc_sim_product p = {.groups = 1, .rows = 64, .cols = 1, .pitch = 64, .pack = 1};
+    cim_cc_crossbars *c = cim_cc_crossbars_create(&ar, &a, &p);
+    assert_non_null(c);
+    assert_true(cim_cc_crossbars_lossless(c) && cim_cc_crossbars_range(c) == 96);
+    a.crossbar.adc_bits = 6; /* 63 codes for sums up to 96 */
+    a.adc.clip = 0.5;
+    c = cim_cc_crossbars_create(&ar, &a, &p);
+    assert_non_null(c);
+    assert_true(!cim_cc_crossbars_lossless(c) && cim_cc_crossbars_step(c) == 1);
+    assert_true(cim_cc_crossbars_range(c) == 63);
+    cim_arena_clear(&ar);
+    cim_rng_destroy(r);
+}
+
 int main(void)
 {
     cim_rng_library_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ties_to_even),
         cmocka_unit_test(extremes),
+        cmocka_unit_test(deviations),
+        cmocka_unit_test(ranges),
+        cmocka_unit_test(saturation),
         cmocka_unit_test(sums_are_exact),
         cmocka_unit_test(lossless_crossbars_are_exact),
         cmocka_unit_test(lossy_crossbars_stay_within_half_a_step),
