@@ -35,13 +35,19 @@ static bool in_parts(const cim_cc_plan *plan, cim_cc_op_id id)
     return plan->node_of[id] != UINT32_MAX && plan->nodes[plan->node_of[id]].n_parts > 1;
 }
 
+/* Matrices of a batch that work side by side: none is done, or done with its inputs, before all are. */
+static bool is_together(const cim_cc_op *op)
+{
+    return cim_cc_op_is_written(op) && op->together;
+}
+
 /* Whether all rows of a result are kept: it is made or read in parts, each of which goes through all of
- * it, or read again in a later segment. */
+ * it, made by matrices side by side, or read again in a later segment. */
 static bool kept_whole(const cim_cc_plan *plan, const cim_cc_range *r, cim_cc_op_id id)
 {
     const cim_cc_graph *g = plan->graph;
     cim_cc_op_id last = plan->prepared->last_reader[id];
-    if (in_parts(plan, id) || last >= r->end_op)
+    if (in_parts(plan, id) || is_together(&g->ops[id]) || last >= r->end_op)
         return true;
     for (cim_cc_op_id to = id + 1; to <= last; to++)
         for (uint32_t k = g->ops[to].first_edge;
@@ -70,7 +76,8 @@ static uint32_t find_readers(const cim_cc_context *cx, const cim_cc_range *r, ci
                                 .need = cx->flow->need[k],
                                 .steps = cx->flow->stream[to].steps,
                                 .span = g->edges[k].span,
-                                .all = g->edges[k].full || g->edges[k].span == 0};
+                                .all = is_together(&g->ops[to]) || g->edges[k].full ||
+                                       g->edges[k].span == 0};
         }
     return n;
 }

@@ -88,7 +88,9 @@ static double cores_across(const cim_cc_mapping *m, int64_t line, int64_t lines,
 cim_cc_spread cim_cc_map_spread(const cim_cc_mapping *m, bool column_major, int64_t per_core)
 {
     int64_t line = (column_major ? m->row_tiles : m->col_tiles) * m->piece;
-    int64_t lines = column_major ? m->col_tiles : m->row_tiles;
+    /* a part of an operator larger than the chip holds only some lines */
+    int64_t lines =
+        least(column_major ? m->col_tiles : m->row_tiles, cim_cc_ceil_div(m->crossbars, line));
     double along = cores_of_a_line(m->crossbars, least(line, m->crossbars), per_core);
     double across = cores_across(m, line, lines, per_core);
     return column_major ? (cim_cc_spread){.input_cores = across, .sum_cores = along}

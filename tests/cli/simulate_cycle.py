@@ -127,6 +127,15 @@ def deadlock(tmp):
                      run.stderr), run.stderr
 
 
+def side_by_side():
+    """Windows whose products are written run together: their rows are all kept in the global buffer."""
+    for sets in ((), ("schedule.stagger=false", "schedule.max_copies=1")):
+        r = simulate("swin_t", "puma", "--level", "mvm", *(
+            word for s in ("schedule.dynamic_products=crossbar", "chip.buffer_kib=512", *sets)
+            for word in ("--set", s)))
+        assert abs(r["ratio"]["latency"] - 1) < 0.2, r["ratio"]
+
+
 def refused():
     for args, words in ((["vgg8", "isaac", "--output", "y.npy"], ["--output", "--input"]),
                         (["vgg8", "isaac", "--reference"], ["--reference", "--input"]),
@@ -143,6 +152,7 @@ def main():
         batches()
         flows(tmp)
         deadlock(tmp)
+        side_by_side()
         refused()
     print("ok")
     return 0

@@ -191,12 +191,38 @@ static void cores_of_lines(void **state)
                   sum / 30.0, 100.0 * worst);
 }
 
+/* A part of an operator larger than the chip: where it holds no more than one column of tiles, no input
+ * goes to two cores; it is never counted in more cores than there are columns. */
+static void cores_of_parts(void **state)
+{
+    (void)state;
+    for (seed_now = 0; seed_now < 3000; seed_now++) {
+        cim_rng *r = cim_rng_create(seed_now, "sched_parts");
+        cim_hw_arch a;
+        cim_cc_op op;
+        cim_cc_mapping m;
+        int64_t wanted;
+        random_case(r, &a, &op, &wanted);
+        a.schedule.tiling = CIM_HW_TILING_COLUMNS;
+        cim_cc_map_matrix(&op, &a, wanted, &m);
+        int64_t parts = 1 + (int64_t)cim_rng_below(r, 9);
+        cim_rng_destroy(r);
+        m.crossbars = cim_cc_ceil_div(m.crossbars / m.piece, parts) * m.piece;
+        int64_t columns = cim_cc_ceil_div(m.crossbars, m.row_tiles * m.piece);
+        double inputs = cim_cc_map_spread(&m, true, a.core.crossbars).input_cores;
+        REQUIRE(inputs <= (double)(columns * m.piece) + 1e-9);
+        if (columns == 1 && m.piece == 1)
+            REQUIRE(inputs == 1.0 && cim_cc_input_deliveries(&a, &m) == 0.0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cell_has_a_place),
         cmocka_unit_test(packing_is_full),
         cmocka_unit_test(cores_of_lines),
+        cmocka_unit_test(cores_of_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -164,6 +164,47 @@ static void images_together(void **state)
     cim_cc_model_destroy(m);
 }
 
+/* So all rows of their operands and results are in the buffer at a time. */
+static void images_kept_together(void **state)
+{
+    (void)state;
+    cim_cc_model *m = attention("5,20,48");
+    cim_cost_library *lib = NULL;
+    cim_cc_prepared *p = NULL;
+    assert_int_equal(cim_cost_library_load(&lib, NULL), CIM_OK);
+    assert_int_equal(cim_cc_prepare(cim_cc_model_graph(m), &p, NULL), CIM_OK);
+    static const char *const stagger[] = {"schedule.stagger=false", "schedule.stagger=true"};
+    int results = 0;
+    for (int k = 0; k < 2; k++) {
+        point x;
+        compile(p, lib,
+                (const char *const[]){"schedule.dynamic_products=crossbar", "chip.buffer_kib=512",
+                                      "schedule.level=mvm", stagger[k], NULL},
+                &x);
+        const cim_cc_graph *g = x.plan->graph;
+        for (uint32_t i = 0; i < g->n_ops; i++) {
+            if (!cim_cc_op_is_written(&g->ops[i]))
+                continue;
+            assert_true(g->ops[i].together);
+            for (uint32_t e = g->ops[i].first_edge; e <= g->ops[i].first_edge + 2; e++) {
+                cim_cc_op_id id =
+                    e < g->ops[i].first_edge + 2 ? (cim_cc_op_id)g->edges[e].producer : i;
+                if (!(x.plan->prepared->traffic_out[id] > 0.0) ||
+                    x.plan->prepared->last_reader[id] == id)
+                    continue;
+                int64_t rows = g->ops[id].rows * g->ops[id].images;
+                assert_int_equal(x.plan->ops[id].window_rows, rows);
+                results++;
+            }
+        }
+        cim_arena_clear(&x.ar);
+    }
+    assert_true(results > 0);
+    cim_cc_prepared_destroy(p);
+    cim_cost_library_destroy(lib);
+    cim_cc_model_destroy(m);
+}
+
 static void out_of_memory(void **state)
 {
     (void)state;
@@ -187,9 +228,8 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(on_arrays),
-        cmocka_unit_test(written_when_complete),
-        cmocka_unit_test(images_together),
+        cmocka_unit_test(on_arrays),       cmocka_unit_test(written_when_complete),
+        cmocka_unit_test(images_together), cmocka_unit_test(images_kept_together),
         cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
