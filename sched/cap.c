@@ -109,10 +109,11 @@ static bool slow_digital(cim_cc_context *cx)
 }
 
 /* Where operators are placed decides how far their traffic goes; what turned out to draw more than
- * expected is taken for that much, and the choices are made again. */
+ * expected is taken for that much, and the choices are made again; what comes out a little above the
+ * cap again and again, for a little more. */
 static bool one_by_one(cim_cc_context *cx, best *b, cim_status *status)
 {
-    enum { TRIES = 3 };
+    enum { TRIES = 8, EXACT = 2 };
     cim_cc_plan *plan = cx->plan;
     double *digital_ns = plan->digital_ns;
     plan->one_by_one = true;
@@ -123,8 +124,10 @@ static bool one_by_one(cim_cc_context *cx, best *b, cim_status *status)
             return false;
         if (keeps(plan))
             break;
+        double margin = i < EXACT ? 1.0 : 1.0 + 0.01 * (i - EXACT + 1);
         for (uint32_t k = 0; k < plan->graph->n_ops; k++)
-            plan->ops[k].cap_pj = fmax(plan->ops[k].cap_pj, plan->ops[k].drawn_pj);
+            if (plan->ops[k].drawn_pj > plan->ops[k].cap_pj)
+                plan->ops[k].cap_pj = margin * plan->ops[k].drawn_pj;
     }
     return true;
 }

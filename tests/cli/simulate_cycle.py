@@ -136,6 +136,25 @@ def side_by_side():
         assert abs(r["ratio"]["latency"] - 1) < 0.2, r["ratio"]
 
 
+def caps(tmp):
+    """Traffic that draws more where operators are placed than was expected: a cap that a slower schedule keeps."""
+    plan, slower = os.path.join(tmp, "capped.json"), 0
+    for cap in (8, 6, 5):
+        sets = ("schedule.duplication=none", "schedule.dynamic_products=crossbar",
+                "chip.noc_bits_per_cycle=null", "chip.alu_ops_per_cycle=1",
+                "chip.offchip_gb_per_s=null", "crossbar.adc_bits=5", "workload.weight_bits=3",
+                f"schedule.peak_power_cap_w={cap}")
+        run = cimdse("compile", "vit_b_16", "isaac", "--level", "mvm", "--json", plan,
+                     *(word for s in sets for word in ("--set", s)))
+        assert run.returncode == 0, run.stderr
+        with open(plan) as f:
+            d = json.load(f)
+        assert d["state"] == "ok", (cap, d["reason"])
+        assert d["metrics"]["peak_power_w"] <= cap * (1 + 1e-9)
+        assert d["metrics"]["latency_s"] >= slower
+        slower = d["metrics"]["latency_s"]
+
+
 def refused():
     for args, words in ((["vgg8", "isaac", "--output", "y.npy"], ["--output", "--input"]),
                         (["vgg8", "isaac", "--reference"], ["--reference", "--input"]),
@@ -153,6 +172,7 @@ def main():
         flows(tmp)
         deadlock(tmp)
         side_by_side()
+        caps(tmp)
         refused()
     print("ok")
     return 0
