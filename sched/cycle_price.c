@@ -223,7 +223,7 @@ static void write_tiles(writes *w)
         cim_cc_tile tile = cim_cc_tiling_at(t, u);
         double cells = (double)(tile.groups * tile.rows * tile.cols);
         w->cells += cells * (double)w->block->copies;
-        w->bits += cells / (double)t->slices * (double)w->flow->chip.weight_bits;
+        w->bits += cells / (double)(t->slices * t->polarities) * (double)w->flow->chip.weight_bits;
         if (tile.groups * tile.rows > w->rows)
             w->rows = tile.groups * tile.rows;
     }

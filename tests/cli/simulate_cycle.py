@@ -87,6 +87,12 @@ def files_add_up(tmp):
         check_power(power, r)
 
 
+def weights_come_once():
+    """Two columns of a differential weight are one weight on the off-chip link."""
+    r = simulate("resnet18", "jia2021", "--set", "crossbar.signed_weights=differential")
+    assert near(r["ratio"]["latency"], 1, 0.02) and near(r["ratio"]["energy"], 1, 0.02), r["ratio"]
+
+
 def batches():
     r = simulate("vgg8", "isaac", "--set", "workload.batch=500")
     assert r["extrapolated"] and r["inferences"] == 500 and r["inferences_simulated"] < 500
@@ -168,7 +174,8 @@ def refused():
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         files_add_up(tmp)
-        batches()
+        weights_come_once()
+    batches()
         flows(tmp)
         deadlock(tmp)
         side_by_side()
