@@ -175,7 +175,7 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         files_add_up(tmp)
         weights_come_once()
-    batches()
+        batches()
         flows(tmp)
         deadlock(tmp)
         side_by_side()
