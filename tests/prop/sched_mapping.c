@@ -13,12 +13,7 @@
 
 #include <cmocka.h>
 
-static unsigned long long seed_now; /* named by a failure */
-#define REQUIRE(x)                                                                                 \
-    do {                                                                                           \
-        if (!(x))                                                                                  \
-            fail_msg("seed %llu: %s", seed_now, #x);                                               \
-    } while (0)
+#include "tests/prop/require.h"
 
 static int64_t between(cim_rng *r, int64_t low, int64_t high)
 {

@@ -1,7 +1,6 @@
 /* Placement: distances against breadth-first search on the graph of the network between cores, curves as
  * permutations with locality, hops of whole plans against all pairs of cores one by one, and the
  * optimised placement against the curves. */
-#include "hwspace/base/rng.h"
 #include "sched/model.h"
 #include "sched/place.h"
 
@@ -15,12 +14,7 @@
 
 #include <cmocka.h>
 
-static unsigned long long seed_now; /* named by a failure */
-#define REQUIRE(x)                                                                                 \
-    do {                                                                                           \
-        if (!(x))                                                                                  \
-            fail_msg("seed %llu: %s", seed_now, #x);                                               \
-    } while (0)
+#include "tests/prop/sched_random.h"
 
 static cim_cc_noc noc_of(int64_t kind, int64_t cores, cim_arena *ar)
 {
@@ -223,14 +217,6 @@ static void curves_visit_every_core_once(void **unused)
 
 /* ---- whole plans ----------------------------------------------------------------------------------- */
 
-enum { MAX_OPS = 14, MAX_EDGES = 3 * MAX_OPS };
-typedef struct network {
-    cim_cc_graph graph;
-    cim_cc_op ops[MAX_OPS];
-    cim_cc_edge edges[MAX_EDGES];
-    cim_cc_op_id output;
-} network;
-
 static void random_op(cim_rng *rng, cim_cc_op *op)
 {
     static const cim_cc_unit units[] = {CIM_CC_UNIT_CROSSBAR, CIM_CC_UNIT_CROSSBAR,
@@ -249,7 +235,7 @@ static void random_op(cim_rng *rng, cim_cc_op *op)
 }
 
 /* Crossbar, digital and renaming operators in a row, with skip edges and fused ones. */
-static void random_network(cim_rng *rng, network *n)
+static void routed_network(cim_rng *rng, network *n)
 {
     memset(n, 0, sizeof *n);
     n->graph = (cim_cc_graph){.name = "random",
@@ -282,25 +268,6 @@ static void random_network(cim_rng *rng, network *n)
         }
     }
     n->output = n->graph.n_ops - 1;
-}
-
-static void chip_by_hand(cim_cost_chip *c)
-{
-    memset(c, 0, sizeof *c);
-    c->clock_ns = 1.0;
-    c->read_ns = c->step_ns = 10.0;
-    c->mvm_fill_ns = 3.0;
-    c->write_row_ns = 2.0;
-    c->alu_add_cycles = c->alu_mul_cycles = c->alu_div_cycles = c->alu_special_cycles = 1.0;
-    c->core_alu_ops_per_ns = 50.0;
-    c->chip_alu_ops_per_ns = 200.0;
-    c->l1_bits_per_ns = c->l0_bits_per_ns = c->noc_link_bits_per_ns = INFINITY;
-    c->offchip_bits_per_ns = 8.0;
-    for (int e = 0; e < CIM_COST_N_EVENTS; e++)
-        c->unit_pj[e] = 0.1;
-    c->leakage_mw = 5.0;
-    c->area_mm2 = 1.0;
-    c->area_um2[0] = 1e6;
 }
 
 static void random_arch(cim_rng *rng, cim_hw_arch *a, double *cost)
@@ -473,9 +440,10 @@ static void hops_match_all_pairs(void **unused)
         cim_hw_arch arch;
         cim_cost_chip chip;
         cim_cc_prepared *p = NULL;
-        random_network(rng, &net);
+        routed_network(rng, &net);
         random_arch(rng, &arch, cost);
-        chip_by_hand(&chip);
+        chip_by_hand(&chip, 1.0);
+        chip.chip_alu_ops_per_ns = 200.0;
         REQUIRE(cim_cc_prepare(&net.graph, &p, NULL) == CIM_OK);
         double least = INFINITY;
         for (int64_t curve = 0; curve <= CIM_HW_PLACEMENT_OPTIMISED; curve++) {

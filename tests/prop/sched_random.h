@@ -5,18 +5,12 @@
 
 #include "hwspace/base/rng.h"
 #include "sched/plan_internal.h"
+#include "tests/prop/require.h"
 
 #include <math.h>
 #include <string.h>
 
-static unsigned long long seed_now; /* named by a failure */
-#define REQUIRE(x)                                                                                 \
-    do {                                                                                           \
-        if (!(x))                                                                                  \
-            fail_msg("seed %llu: %s", seed_now, #x);                                               \
-    } while (0)
-
-enum { MAX_OPS = 9, MAX_EDGES = 3 * MAX_OPS };
+enum { FEW_OPS = 9, MAX_OPS = 14, MAX_EDGES = 3 * MAX_OPS };
 
 typedef struct network {
     cim_cc_graph graph;
@@ -26,13 +20,13 @@ typedef struct network {
 } network;
 
 /* Convolution-like operators in a row, with skip edges. */
-static void random_network(cim_rng *rng, network *n)
+static inline void random_network(cim_rng *rng, network *n)
 {
     memset(n, 0, sizeof *n);
     n->graph = (cim_cc_graph){.name = "random",
                               .ops = n->ops,
                               .edges = n->edges,
-                              .n_ops = 2 + (uint32_t)cim_rng_below(rng, MAX_OPS - 1),
+                              .n_ops = 2 + (uint32_t)cim_rng_below(rng, FEW_OPS - 1),
                               .outputs = &n->output,
                               .n_outputs = 1};
     for (uint32_t i = 0; i < n->graph.n_ops; i++) {
@@ -69,7 +63,7 @@ static void random_network(cim_rng *rng, network *n)
     n->output = n->graph.n_ops - 1;
 }
 
-static void chip_by_hand(cim_cost_chip *c, double clock)
+static inline void chip_by_hand(cim_cost_chip *c, double clock)
 {
     memset(c, 0, sizeof *c);
     c->clock_ns = 1.0 / clock;
@@ -88,7 +82,7 @@ static void chip_by_hand(cim_cost_chip *c, double clock)
     c->area_um2[0] = 1e6;
 }
 
-static void arch_by_hand(cim_rng *rng, cim_hw_arch *a)
+static inline void arch_by_hand(cim_rng *rng, cim_hw_arch *a)
 {
     memset(a, 0, sizeof *a);
     a->computing_mode = CIM_HW_MODE_CROSSBAR;

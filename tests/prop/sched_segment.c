@@ -67,7 +67,7 @@ static void optimal_cuts_match_all_cuts(void **unused)
         cim_cc_context cx;
         cim_status status = CIM_OK;
         if (cim_cc_open(&cx, &plan, p, &arch, &chip, &ar, false, &status) && plan.n_nodes > 1 &&
-            plan.n_nodes <= MAX_OPS) {
+            plan.n_nodes <= FEW_OPS) {
             double best = all_cuts(&cx);
             REQUIRE(cim_cc_pass_segment(&cx, &status));
             compared++;

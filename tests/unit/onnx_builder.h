@@ -5,7 +5,7 @@
  *     ob_weight(&b, "w", "4,3,3,3");
  *     ob_node(&b, "Conv", "x,w", "y", "pads=[1,1,1,1] group=1");
  *     ob_output(&b, "y");
- *     cim_cc_model *m = ob_load(&b, NULL, &err);
+ *     cim_cc_model *m = ob_model(&b);
  */
 #ifndef CIM_TESTS_ONNX_BUILDER_H
 #define CIM_TESTS_ONNX_BUILDER_H
@@ -14,8 +14,14 @@
 #include "sched/model.h"
 
 #include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 typedef struct ob {
     cim_text graph;
@@ -265,6 +271,34 @@ static inline cim_status ob_load(ob *b, const cim_cc_model_options *options, cim
     cim_status s = cim_cc_model_parse(cim_text_str(&bytes), bytes.n, "test", NULL, options, m, err);
     cim_text_clear(&bytes);
     return s;
+}
+
+/* A model that must be right. */
+static inline cim_cc_model *ob_model(ob *b)
+{
+    cim_err err = {0};
+    cim_cc_model *m = NULL;
+    if (ob_load(b, NULL, &m, &err) != CIM_OK)
+        fail_msg("%s: %s", err.where, err.message);
+    return m;
+}
+
+/* Attention of one head: x [.., n, d] by two weights [d, d], keys as values. Operators: query, key,
+ * transposition, scores, softmax, result. */
+static inline cim_cc_model *ob_attention(const char *x, const char *weights)
+{
+    ob b = ob_begin(13);
+    ob_input(&b, "x", 1, x);
+    ob_weight(&b, "wq", weights);
+    ob_weight(&b, "wk", weights);
+    ob_node(&b, "MatMul", "x,wq", "q", NULL);
+    ob_node(&b, "MatMul", "x,wk", "k", NULL);
+    ob_node(&b, "Transpose", "k", "kt", "perm=[0,2,1]");
+    ob_node(&b, "MatMul", "q,kt", "s", NULL);
+    ob_node(&b, "Softmax", "s", "p", "axis=-1");
+    ob_node(&b, "MatMul", "p,k", "y", NULL);
+    ob_output(&b, "y");
+    return ob_model(&b);
 }
 
 #endif

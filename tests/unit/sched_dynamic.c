@@ -14,30 +14,10 @@
 
 #include "tests/unit/onnx_builder.h"
 
-static cim_cc_model *attention(const char *x)
-{
-    ob b = ob_begin(13);
-    ob_input(&b, "x", 1, x);
-    ob_weight(&b, "wq", "48,48");
-    ob_weight(&b, "wk", "48,48");
-    ob_node(&b, "MatMul", "x,wq", "q", NULL);
-    ob_node(&b, "MatMul", "x,wk", "k", NULL);
-    ob_node(&b, "Transpose", "k", "kt", "perm=[0,2,1]");
-    ob_node(&b, "MatMul", "q,kt", "s", NULL);
-    ob_node(&b, "Softmax", "s", "p", "axis=-1");
-    ob_node(&b, "MatMul", "p,k", "y", NULL);
-    ob_output(&b, "y");
-    cim_cc_model *m = NULL;
-    cim_err err = {0};
-    if (ob_load(&b, NULL, &m, &err) != CIM_OK)
-        fail_msg("%s: %s", err.where, err.message);
-    return m;
-}
-
 static void on_arrays(void **state)
 {
     (void)state;
-    cim_cc_model *m = attention("1,20,48");
+    cim_cc_model *m = ob_attention("1,20,48", "48,48");
     const cim_cc_graph *g = cim_cc_model_graph(m);
     cim_arena ar;
     cim_arena_init(&ar);
@@ -96,7 +76,7 @@ static void compile(const cim_cc_prepared *p, const cim_cost_library *lib, const
 static void written_when_complete(void **state)
 {
     (void)state;
-    cim_cc_model *m = attention("1,20,48");
+    cim_cc_model *m = ob_attention("1,20,48", "48,48");
     cim_cost_library *lib = NULL;
     cim_cc_prepared *p = NULL;
     assert_int_equal(cim_cost_library_load(&lib, NULL), CIM_OK);
@@ -143,7 +123,7 @@ static void written_when_complete(void **state)
 static void images_together(void **state)
 {
     (void)state;
-    cim_cc_model *m = attention("2,20,48");
+    cim_cc_model *m = ob_attention("2,20,48", "48,48");
     cim_cc_prepared *p = NULL;
     assert_int_equal(cim_cc_prepare(cim_cc_model_graph(m), &p, NULL), CIM_OK);
     const cim_cc_prepared *q = p->on_arrays;
@@ -168,7 +148,7 @@ static void images_together(void **state)
 static void images_kept_together(void **state)
 {
     (void)state;
-    cim_cc_model *m = attention("5,20,48");
+    cim_cc_model *m = ob_attention("5,20,48", "48,48");
     cim_cost_library *lib = NULL;
     cim_cc_prepared *p = NULL;
     assert_int_equal(cim_cost_library_load(&lib, NULL), CIM_OK);
@@ -208,7 +188,7 @@ static void images_kept_together(void **state)
 static void out_of_memory(void **state)
 {
     (void)state;
-    cim_cc_model *m = attention("1,20,48");
+    cim_cc_model *m = ob_attention("1,20,48", "48,48");
     cim_cc_prepared *p = NULL;
     unsigned long n = 1;
     for (; n < 1000; n++) {

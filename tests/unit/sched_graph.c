@@ -16,15 +16,6 @@
 
 #include <cmocka.h>
 
-static cim_cc_model *load(ob *b)
-{
-    cim_err err = {0};
-    cim_cc_model *m = NULL;
-    if (ob_load(b, NULL, &m, &err) != CIM_OK)
-        fail_msg("%s: %s", err.where, err.message);
-    return m;
-}
-
 static const cim_cc_op *op_of_type(const cim_cc_graph *g, const char *type)
 {
     for (uint32_t i = 0; i < g->n_ops; i++)
@@ -61,7 +52,7 @@ static void check_window(int64_t h, int64_t k, int64_t s, int64_t d, int64_t pad
     ob_node(&b, "Relu", "x", "a", NULL);
     ob_node(&b, "Conv", "a,w", "y", attrs);
     ob_output(&b, "y");
-    cim_cc_model *m = load(&b);
+    cim_cc_model *m = ob_model(&b);
     const cim_cc_graph *g = cim_cc_model_graph(m);
     const cim_cc_op *conv = op_of_type(g, "Conv");
     assert_int_equal(conv->n_edges, 1);
@@ -110,7 +101,7 @@ static void windows_transposed(void **state)
                 ob_node(&b, "Relu", "x", "a", NULL);
                 ob_node(&b, "ConvTranspose", "a,w", "y", attrs);
                 ob_output(&b, "y");
-                cim_cc_model *m = load(&b);
+                cim_cc_model *m = ob_model(&b);
                 const cim_cc_graph *g = cim_cc_model_graph(m);
                 const cim_cc_op *op = op_of_type(g, "ConvTranspose");
                 const cim_cc_edge *e = &g->edges[op->first_edge];
@@ -254,7 +245,7 @@ static void check_chain(const chain_case *c, size_t index)
     ob_node(&b, "Relu", "x", "a", NULL);
     build_chain(&b, c, "a");
     build_chain(&b, c, "c");
-    cim_cc_model *m = load(&b);
+    cim_cc_model *m = ob_model(&b);
     const cim_cc_graph *g = cim_cc_model_graph(m);
     assert_int_equal(g->n_ops, 1 + c->n);
     const cim_cc_op *last = &g->ops[g->n_ops - 1];
@@ -308,7 +299,7 @@ static void concat_and_slice(void **state)
     ob_node(&b, "Concat", "a,b", "c", "axis=1");
     ob_node(&b, "Slice", "c,s,e,ax,st", "d", NULL);
     ob_output(&b, "d");
-    cim_cc_model *m = load(&b);
+    cim_cc_model *m = ob_model(&b);
     const cim_cc_graph *g = cim_cc_model_graph(m);
     const cim_cc_op *cat = op_of_type(g, "Concat"), *slice = op_of_type(g, "Slice");
     assert_int_equal(cat->rows, 12);
@@ -333,7 +324,7 @@ static void split_keeps_places(void **state)
     ob_node(&b, "Sigmoid", "q", "y", NULL);
     ob_output(&b, "y");
     ob_output(&b, "p");
-    cim_cc_model *m = load(&b);
+    cim_cc_model *m = ob_model(&b);
     const cim_cc_graph *g = cim_cc_model_graph(m);
     const cim_cc_op *split = op_of_type(g, "Split"), *y = op_of_type(g, "Sigmoid");
     assert_int_equal(split->rows, 6);
@@ -348,18 +339,7 @@ static void split_keeps_places(void **state)
 static void attention(void **state)
 {
     (void)state;
-    ob b = ob_begin(13);
-    ob_input(&b, "x", 1, "2,5,8");
-    ob_weight(&b, "wq", "8,8");
-    ob_weight(&b, "wk", "8,8");
-    ob_node(&b, "MatMul", "x,wq", "q", NULL);
-    ob_node(&b, "MatMul", "x,wk", "k", NULL);
-    ob_node(&b, "Transpose", "k", "kt", "perm=[0,2,1]");
-    ob_node(&b, "MatMul", "q,kt", "s", NULL);
-    ob_node(&b, "Softmax", "s", "p", "axis=-1");
-    ob_node(&b, "MatMul", "p,k", "y", NULL);
-    ob_output(&b, "y");
-    cim_cc_model *m = load(&b);
+    cim_cc_model *m = ob_attention("2,5,8", "8,8");
     const cim_cc_graph *g = cim_cc_model_graph(m);
     assert_int_equal(g->n_ops, 6);
     const cim_cc_op *q = &g->ops[0], *s = &g->ops[3], *p = &g->ops[4], *y = &g->ops[5];
@@ -407,7 +387,7 @@ static void batch_norm_folds(void **state)
     ob_node(&b, "Relu", "n", "r", NULL);
     ob_node(&b, "BatchNormalization", "r,g,b,mean,var", "y", NULL);
     ob_output(&b, "y");
-    cim_cc_model *m = load(&b);
+    cim_cc_model *m = ob_model(&b);
     const cim_cc_graph *g = cim_cc_model_graph(m);
     assert_int_equal(g->n_ops, 3); /* the second one follows no product: it stays, digital */
     assert_true(g->ops[0].has_bias);
@@ -433,7 +413,7 @@ static void batch_norm_stays(void **state)
     ob_node(&b, "BatchNormalization", "c,g,g,g,g", "n", NULL);
     ob_node(&b, "Add", "n,c", "y", NULL);
     ob_output(&b, "y");
-    cim_cc_model *m = load(&b);
+    cim_cc_model *m = ob_model(&b);
     assert_int_equal(cim_cc_model_graph(m)->n_ops, 3);
     cim_cc_model_destroy(m);
 }
@@ -455,7 +435,7 @@ static void groups_and_products(void **state)
     ob_node(&b, "Einsum", "t,e", "n", "equation='bij,jk->bik'");
     ob_output(&b, "m");
     ob_output(&b, "n");
-    cim_cc_model *m = load(&b);
+    cim_cc_model *m = ob_model(&b);
     const cim_cc_graph *g = cim_cc_model_graph(m);
     const cim_cc_op *c = op_of_type(g, "Conv"), *mm = op_of_type(g, "MatMul");
     const cim_cc_op *e = op_of_type(g, "Einsum");
@@ -491,7 +471,7 @@ static void tied_weights(void **state)
         ob_node(&b, "Gemm", "x,w", "h", NULL);
         ob_node(&b, "Gemm", "h,w2", "y", NULL);
         ob_output(&b, "y");
-        cim_cc_model *m = load(&b);
+        cim_cc_model *m = ob_model(&b);
         assert_int_equal(cim_cc_model_graph(m)->n_ops, 2);
         assert_int_equal(cim_cc_model_graph(m)->weights, torch ? 128 : 64);
         cim_cc_model_destroy(m);
@@ -520,7 +500,7 @@ static void signs(void **state)
     ob_output(&b, "pos");
     ob_output(&b, "neg");
     ob_output(&b, "out");
-    cim_cc_model *m = load(&b);
+    cim_cc_model *m = ob_model(&b);
     const cim_cc_graph *g = cim_cc_model_graph(m);
     for (uint32_t i = 0; i < g->n_ops; i++) {
         bool from_input = g->edges[g->ops[i].first_edge].producer == CIM_CC_INVALID;

@@ -253,11 +253,7 @@ static cim_cc_model *network(bool weights)
     ob_node(&b, "Flatten", "g", "f", NULL);
     ob_node(&b, "MatMul", "f,fc", "y", NULL);
     ob_output(&b, "y");
-    cim_cc_model *m = NULL;
-    cim_err err = {0};
-    if (ob_load(&b, NULL, &m, &err) != CIM_OK)
-        fail_msg("%s: %s", err.where, err.message);
-    return m;
+    return ob_model(&b);
 }
 
 static cim_hw_arch small_chip(int64_t adc_bits)
