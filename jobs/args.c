@@ -42,6 +42,11 @@ static cim_status take_option(cim_job_args *a, const char *word, char **next, bo
         if (!next || !*next)
             return cim_err_set(err, CIM_E_INPUT, o->name, "needs a value: %s %s", o->name,
                                o->metavar);
+        if (find_option(a->options, *next, strcspn(*next, "=")) >= 0)
+            return cim_err_set(err, CIM_E_INPUT, o->name,
+                               "needs a value: %s %s, found the option %s (a value of that name is "
+                               "written %s=%s)",
+                               o->name, o->metavar, *next, o->name, *next);
         value = *next;
         *used_next = true;
     } else if (word[length] == '=') {

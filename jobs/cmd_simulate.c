@@ -3,6 +3,7 @@
 
 #include "hwspace/base/memory.h"
 #include "hwspace/base/npy.h"
+#include "jobs/point.h"
 #include "jobs/simulate_cycle.h"
 #include "sched/flow.h"
 #include "sched/plan.h"
@@ -12,15 +13,14 @@
 #include <string.h>
 
 static const cim_job_option simulate_options[] = {
-    {"--set", "PATH=VALUE", true, "override a field of the architecture"},
-    {"--level", "none|cg|mvm|vvm", false, "short for --set schedule.level=..."},
-    {"--objective", "latency|throughput|energy|edp", false,
-     "short for --set schedule.objective=..."},
+    CIM_JOB_SET_OPTION,
+    CIM_JOB_LEVEL_OPTION,
+    CIM_JOB_OBJECTIVE_OPTION,
     {"--input", "[NAME=]X.npy", true, "values of a network input (float32, float64 or int64)"},
     {"--output", "[NAME=]Y.npy", true, "write a network output as float32"},
     {"--reference", NULL, false, "plain integer arithmetic, no crossbars"},
     {"--json", "FILE", false, "write what was measured as JSON (- for stdout)"},
-    {"--library", "FILE", false, "component library to lay over the built-in one"},
+    CIM_JOB_LIBRARY_OPTION,
     {"--seed", "S", false, "of the variation of cells (default 0)"},
     {"--trace", "FILE", false, "write what runs when for ui.perfetto.dev (Chrome trace JSON)"},
     {"--power", "FILE", false, "write the power over time as CSV (time_s,power_w)"},
@@ -32,7 +32,7 @@ enum { MAX_ARRAYS = 32 };
 /* Everything one call holds. */
 typedef struct session {
     const cim_job_args *args;
-    cim_hw_arch arch;
+    cim_job_point point;
     cim_npy arrays[MAX_ARRAYS];
     char *names[MAX_ARRAYS];    /* NULL: the only input */
     char *bindings[MAX_ARRAYS]; /* "NAME=1x3x8x8" for the import */
@@ -94,34 +94,11 @@ static cim_status read_arrays(session *s, cim_err *err)
     return CIM_OK;
 }
 
-static cim_status set_arch(session *s, cim_err *err)
-{
-    static const struct {
-        const char *option, *path;
-    } shorthands[] = {{"--level", "schedule.level"}, {"--objective", "schedule.objective"}};
-    const char *const *sets;
-    size_t n = cim_job_args_values(s->args, "--set", &sets);
-    for (size_t i = 0; i < n; i++)
-        CIM_TRY(cim_hw_arch_set(&s->arch, sets[i], err));
-    for (size_t i = 0; i < 2; i++) {
-        char assignment[128];
-        const char *value = cim_job_args_value(s->args, shorthands[i].option);
-        if (!value)
-            continue;
-        snprintf(assignment, sizeof assignment, "%s=%.64s", shorthands[i].path, value);
-        CIM_TRY(cim_hw_arch_set(&s->arch, assignment, err));
-    }
-    char reason[CIM_CC_REASON];
-    if (!cim_hw_arch_consistent(&s->arch, reason, sizeof reason))
-        return cim_err_set(err, CIM_E_INPUT, s->arch.name, "%s", reason);
-    return CIM_OK;
-}
-
 static cim_status load_model(session *s, cim_err *err)
 {
     const char *bindings[MAX_ARRAYS];
     cim_cc_model_options options = {.inputs = bindings,
-                                    .sequence_length = s->arch.workload.sequence_length};
+                                    .sequence_length = s->point.arch.workload.sequence_length};
     for (size_t i = 0; i < s->n_arrays; i++)
         if (s->arrays[i].rank > 0) /* a scalar binds nothing */
             bindings[options.n_inputs++] = s->bindings[i];
@@ -139,21 +116,12 @@ static cim_status load_flow(session *s, cim_err *err)
     CIM_TRY(cim_file_read(path, CIM_CC_FLOW_MAX_FILE, &text, &size, err));
     const cim_cc_graph *graph;
     cim_status st =
-        cim_cc_flow_graph(cim_cc_model_graph(s->model), &s->arch, &s->arena, &graph, err);
+        cim_cc_flow_graph(cim_cc_model_graph(s->model), &s->point.arch, &s->arena, &graph, err);
     if (st == CIM_OK)
         st = cim_cc_flow_parse(text, size, path, graph, &s->flow, err);
     cim_free(text);
     CIM_TRY(st);
-    return cim_cc_flow_check(s->flow, path, graph, &s->arch, err);
-}
-
-static cim_status describe_device(const session *s, cim_cost_device *device, cim_err *err)
-{
-    cim_cost_library *library = NULL;
-    CIM_TRY(cim_cost_library_load_file(cim_job_args_value(s->args, "--library"), &library, err));
-    cim_cost_device_describe(library, &s->arch, device);
-    cim_cost_library_destroy(library);
-    return CIM_OK;
+    return cim_cc_flow_check(s->flow, path, graph, &s->point.arch, err);
 }
 
 static cim_status run(session *s, cim_err *err)
@@ -167,12 +135,13 @@ static cim_status run(session *s, cim_err *err)
     long long seed = 0;
     cim_cost_device device;
     CIM_TRY(cim_job_args_int(s->args, "--seed", 0, INT64_MAX, &seed, err));
-    CIM_TRY(describe_device(s, &device, err));
+    cim_cost_device_describe(s->point.library, &s->point.arch, &device);
     const cim_cc_sim_options options = {.reference = cim_job_args_has(s->args, "--reference"),
                                         .device = &device,
                                         .seed = (uint64_t)seed,
                                         .flow = s->flow};
-    return cim_cc_simulate_with(s->model, &s->arch, inputs, s->n_arrays, &options, &s->sim, err);
+    return cim_cc_simulate_with(s->model, &s->point.arch, inputs, s->n_arrays, &options, &s->sim,
+                                err);
 }
 
 static const cim_cc_sim_output *output_find(const cim_cc_sim *sim, const char *value,
@@ -189,17 +158,26 @@ static const cim_cc_sim_output *output_find(const cim_cc_sim *sim, const char *v
     return sim->n_outputs == 1 ? &sim->outputs[0] : NULL;
 }
 
+/* Every --output must name something before anything is written. */
+static cim_status check_outputs(const session *s, cim_err *err)
+{
+    const char *const *values, *path;
+    size_t n = cim_job_args_values(s->args, "--output", &values);
+    for (size_t i = 0; i < n; i++)
+        if (!output_find(&s->sim, values[i], &path))
+            return cim_err_set(err, CIM_E_INPUT, "--output",
+                               "the network has %u outputs: write --output NAME=%.80s, the first "
+                               "is '%.80s'",
+                               s->sim.n_outputs, values[i], s->sim.outputs[0].name);
+    return CIM_OK;
+}
+
 static cim_status write_arrays(const session *s, cim_err *err)
 {
     const char *const *values, *path;
     size_t n = cim_job_args_values(s->args, "--output", &values);
     for (size_t i = 0; i < n; i++) {
         const cim_cc_sim_output *o = output_find(&s->sim, values[i], &path);
-        if (!o)
-            return cim_err_set(err, CIM_E_INPUT, "--output",
-                               "the network has %u outputs: write --output NAME=%.80s, the first "
-                               "is '%.80s'",
-                               s->sim.n_outputs, values[i], s->sim.outputs[0].name);
         cim_status st = cim_npy_write(path, o->rank, o->dims, o->values, err);
         if (st == CIM_E_IO && err)
             err->code = CIM_E_INPUT; /* a path the user named */
@@ -251,54 +229,67 @@ static cim_status report(const session *s, cim_err *err)
     return st;
 }
 
-/* An infeasible point still has a meaning as numbers, but no cycles. */
+/* An infeasible point still has a meaning as numbers, but no cycles and no files of them. */
 static cim_status run_cycle(session *s, cim_err *err)
 {
-    CIM_TRY(cim_job_cycle_run(s->args, &s->arch, s->model, s->flow, &s->cycle, err));
-    if (!s->cycle.result.feasible && !s->functional)
-        return cim_err_set(err, CIM_E_INPUT, s->arch.name, "infeasible: %s",
+    bool files = cim_job_args_has(s->args, "--trace") || cim_job_args_has(s->args, "--power");
+    CIM_TRY(cim_job_cycle_run(s->args, &s->point, s->model, s->flow, &s->cycle, err));
+    if (!s->cycle.result.feasible && (files || !s->functional))
+        return cim_err_set(err, CIM_E_INPUT, s->point.arch.name, "infeasible: %s",
                            s->cycle.result.reason);
-    return cim_job_cycle_files(s->args, &s->cycle, err);
+    return CIM_OK;
 }
 
 static cim_status simulate_session(session *s, cim_err *err)
 {
     s->functional = cim_job_args_has(s->args, "--input");
-    CIM_TRY(set_arch(s, err));
+    CIM_TRY(cim_job_point_load(s->args, s->args->positional[1], &s->point, err));
     CIM_TRY(read_arrays(s, err));
     CIM_TRY(load_model(s, err));
     CIM_TRY(load_flow(s, err));
-    if (s->functional)
+    if (s->functional) {
         CIM_TRY(run(s, err));
+        CIM_TRY(check_outputs(s, err));
+    }
     if (!cim_job_args_has(s->args, "--reference"))
         CIM_TRY(run_cycle(s, err));
     CIM_TRY(write_arrays(s, err));
+    CIM_TRY(cim_job_cycle_files(s->args, &s->cycle, err));
     return report(s, err);
+}
+
+/* What would be parsed and ignored is refused. */
+static cim_status check_combination(const cim_job_args *args, cim_err *err)
+{
+    static const char *const numbers[] = {"--output", "--reference", "--seed"};
+    static const char *const crossbars[] = {"--flow", "--seed", "--library", "--trace", "--power"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (cim_job_args_has(args, numbers[i]) && !cim_job_args_has(args, "--input"))
+            return cim_err_set(err, CIM_E_INPUT, numbers[i],
+                               "needs the values of the network's inputs: --input X.npy");
+    for (size_t i = 0; i < sizeof crossbars / sizeof *crossbars; i++)
+        if (cim_job_args_has(args, crossbars[i]) && cim_job_args_has(args, "--reference"))
+            return cim_err_set(err, CIM_E_INPUT, crossbars[i],
+                               "has no effect with --reference, which uses no crossbars");
+    return CIM_OK;
 }
 
 static cim_status simulate(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
 {
-    static const char *const with_input[] = {"--output", "--reference"};
     (void)parallel;
-    for (size_t i = 0; i < 2; i++)
-        if (cim_job_args_has(args, with_input[i]) && !cim_job_args_has(args, "--input"))
-            return cim_err_set(err, CIM_E_INPUT, with_input[i],
-                               "needs the values of the network's inputs: --input X.npy");
+    CIM_TRY(check_combination(args, err));
     session *s = cim_alloc(1, sizeof *s);
     if (!s)
         return cim_err_set(err, CIM_E_NOMEM, "simulate", "out of memory");
     s->args = args;
     cim_arena_init(&s->arena);
-    cim_status st = cim_hw_arch_load(args->positional[1], &s->arch, err);
-    if (st == CIM_OK) {
-        st = simulate_session(s, err);
-        cim_job_cycle_clear(&s->cycle);
-        cim_cc_sim_clear(&s->sim);
-        cim_cc_program_destroy(s->flow);
-        cim_arena_clear(&s->arena);
-        cim_cc_model_destroy(s->model);
-        cim_hw_arch_clear(&s->arch);
-    }
+    cim_status st = simulate_session(s, err);
+    cim_job_cycle_clear(&s->cycle);
+    cim_cc_sim_clear(&s->sim);
+    cim_cc_program_destroy(s->flow);
+    cim_arena_clear(&s->arena);
+    cim_cc_model_destroy(s->model);
+    cim_job_point_clear(&s->point);
     for (size_t i = 0; i < MAX_ARRAYS; i++) {
         cim_npy_clear(&s->arrays[i]);
         cim_free(s->names[i]);

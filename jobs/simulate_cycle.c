@@ -1,24 +1,11 @@
 /* The cycle simulation of one point for `cimdse simulate`. */
 #include "jobs/simulate_cycle.h"
 
-#include "costmodel/cost.h"
 #include "jobs/cli.h"
 
 #include <string.h>
 
-/* @param[out] result  infeasible with the reason when no component fits */
-static cim_status price(const cim_job_args *args, const cim_hw_arch *arch, cim_cost_chip *chip,
-                        cim_cc_result *result, cim_err *err)
-{
-    cim_cost_library *library = NULL;
-    CIM_TRY(cim_cost_library_load_file(cim_job_args_value(args, "--library"), &library, err));
-    result->feasible =
-        cim_cost_chip_price(library, arch, chip, result->reason, sizeof result->reason);
-    cim_cost_library_destroy(library);
-    return CIM_OK;
-}
-
-cim_status cim_job_cycle_run(const cim_job_args *args, const cim_hw_arch *arch,
+cim_status cim_job_cycle_run(const cim_job_args *args, const cim_job_point *point,
                              const cim_cc_model *model, const cim_cc_program *flow,
                              cim_job_cycle *out, cim_err *err)
 {
@@ -27,11 +14,13 @@ cim_status cim_job_cycle_run(const cim_job_args *args, const cim_hw_arch *arch,
     const cim_cc_cycle_options options = {.slices = cim_job_args_has(args, "--trace")};
     memset(out, 0, sizeof *out);
     cim_arena_init(&out->arena);
-    CIM_TRY(price(args, arch, &chip, &out->result, err));
+    out->result.feasible = cim_cost_chip_price(point->library, &point->arch, &chip,
+                                               out->result.reason, sizeof out->result.reason);
     if (!out->result.feasible)
         return CIM_OK;
     CIM_TRY(cim_cc_prepare(cim_cc_model_graph(model), &out->prepared, err));
-    CIM_TRY(cim_cc_compile(out->prepared, arch, &chip, &out->arena, &out->result, &plan, err));
+    CIM_TRY(
+        cim_cc_compile(out->prepared, &point->arch, &chip, &out->arena, &out->result, &plan, err));
     return out->result.feasible ? cim_cc_cycle_run(plan, flow, &options, &out->cycle, err) : CIM_OK;
 }
 

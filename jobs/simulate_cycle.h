@@ -2,7 +2,7 @@
 #ifndef CIM_JOBS_SIMULATE_CYCLE_H
 #define CIM_JOBS_SIMULATE_CYCLE_H
 
-#include "jobs/args.h"
+#include "jobs/point.h"
 #include "sched/cycle.h"
 #include "sched/model.h"
 
@@ -15,11 +15,11 @@ typedef struct cim_job_cycle {
 } cim_job_cycle;
 
 /** Compile the model for the architecture and simulate it.
- *  @param args  --library, --trace
+ *  @param args  --trace
  *  @param flow  what to run, checked; NULL: the compiled point's own
  *  @param[out] out  overwritten
  *  @return CIM_OK also when the point is infeasible (out->result says why); CIM_E_INPUT, CIM_E_NOMEM */
-CIM_MUST_CHECK cim_status cim_job_cycle_run(const cim_job_args *args, const cim_hw_arch *arch,
+CIM_MUST_CHECK cim_status cim_job_cycle_run(const cim_job_args *args, const cim_job_point *point,
                                             const cim_cc_model *model, const cim_cc_program *flow,
                                             cim_job_cycle *out, cim_err *err);
 /** The files that --trace and --power ask for. */
