@@ -81,9 +81,9 @@ static bool alone_too_hungry(cim_cc_plan *plan)
         const cim_cc_node *n = &plan->nodes[i];
         if (n->n_choices)
             continue;
-        double ns =
-            fmax((double)plan->prepared->breaks[n->xb]->n * n->variants[0].unit_ns, n->floor_ns) +
-            n->variants[0].fill_ns;
+        cim_cc_pace p = cim_cc_copies_pace(plan, n->variants, 1.0);
+        double products = (double)plan->prepared->breaks[n->xb]->n;
+        double ns = fmax(products * p.unit_ns, n->floor_ns) + p.fill_ns;
         double mw = plan->ops[n->op].cap_pj / n->n_parts / ns + plan->chip.leakage_mw;
         infeasible(plan, "with leakage, one copy of operator ", plan->graph->ops[n->op].name,
                    mw * 1e-3);

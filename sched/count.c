@@ -73,6 +73,8 @@ static void count_products(const cim_cc_plan *plan, const cim_cc_op *op, const c
 double cim_cc_waiting_bits(const cim_cc_plan *plan, cim_cc_op_id id)
 {
     const cim_cc_op *op = &plan->graph->ops[id];
+    if (op->unit == CIM_CC_UNIT_NONE)
+        return 0.0; /* it only renames: its readers move what it names */
     double elements = plan->ops[id].offchip ? plan->prepared->traffic_out[id] : 0.0;
     for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
         cim_cc_op_id from = plan->graph->edges[k].producer;

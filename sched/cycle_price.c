@@ -65,24 +65,8 @@ static void shared_times(const cim_cc_plan *plan, cim_cc_cycle_node *n)
     n->leg[CIM_CC_LEG_L0_OUT].ns = bits_of(plan, n->moved_out) / c->l0_bits_per_ns;
 }
 
-static double least(double a, double b)
-{
-    return a < b ? a : b;
-}
-
-/* Bits through one core's buffer for one product when `tiles` crossbars of a copy are in it: the rows
- * of its tiles in, their columns out (as the map pass counts for the busiest core). */
-static double core_bits(const cim_cc_plan *plan, const cim_cc_tiling *t, int64_t tiles)
-{
-    double per_row = (double)(t->col_tiles * cim_cc_tiling_piece(t)), n = (double)tiles;
-    double slots = t->column_major ? least(n, (double)t->row_tiles) : ceil(n / per_row);
-    double rows = least(slots * (double)cim_cc_tiling_rows(t), (double)(t->rows * t->groups));
-    double cols = least(n * (double)plan->arch.crossbar.cols, (double)(t->cols * t->groups));
-    return bits_of(plan, rows + cols);
-}
-
-static void core_times(const cim_cc_cycle_source *source, const cim_cc_tiling *t,
-                       const cim_cc_cycle_segment *s, cim_cc_cycle_node *n)
+static void core_times(const cim_cc_cycle_source *source, const cim_cc_cycle_segment *s,
+                       cim_cc_cycle_node *n)
 {
     static const cim_cc_leg leg[CIM_CC_N_CORE] = {[CIM_CC_CORE_NOC_IN] = CIM_CC_LEG_NOC_IN,
                                                   [CIM_CC_CORE_L1] = CIM_CC_LEG_L1,
@@ -90,12 +74,16 @@ static void core_times(const cim_cc_cycle_source *source, const cim_cc_tiling *t
                                                   [CIM_CC_CORE_NOC_OUT] = CIM_CC_LEG_NOC_OUT};
     const cim_cc_plan *plan = source->plan;
     const cim_cost_chip *c = &plan->chip;
+    const cim_cc_op *op = &plan->graph->ops[n->op];
+    const cim_cc_mapping *map = &cim_cc_node_picked(&plan->nodes[plan->node_of[n->op]])->map;
+    double deliveries = 1.0 + cim_cc_input_deliveries(&plan->arch, map);
     for (uint32_t k = n->first_lane; k < s->n_lanes; k++)
         for (uint32_t i = 0; i < s->lanes[k].n_parts; i++) {
             cim_cc_cycle_part *p = &source->parts[s->lanes[k].first_part + i];
-            p->ns[CIM_CC_CORE_NOC_IN] = bits_of(plan, p->in) / c->noc_link_bits_per_ns;
+            p->ns[CIM_CC_CORE_NOC_IN] = bits_of(plan, p->in) * deliveries / c->noc_link_bits_per_ns;
             p->ns[CIM_CC_CORE_NOC_OUT] = bits_of(plan, p->out) / c->noc_link_bits_per_ns;
-            p->ns[CIM_CC_CORE_L1] = core_bits(plan, t, p->tiles) / c->l1_bits_per_ns;
+            p->ns[CIM_CC_CORE_L1] =
+                cim_cc_local_bits(op, &plan->arch, map, p->tiles) / c->l1_bits_per_ns;
             p->ns[CIM_CC_CORE_ALU] = p->adds * c->alu_add_cycles / c->core_alu_ops_per_ns;
             for (int r = 0; r < CIM_CC_N_CORE; r++) /* whether such a leg takes time at all */
                 n->leg[leg[r]].ns = fmax(n->leg[leg[r]].ns, p->ns[r]);
@@ -133,14 +121,13 @@ void cim_cc_cycle_price(const cim_cc_cycle_source *source, const cim_cc_flow_op 
     const cim_hw_arch *a = &plan->arch;
     const cim_cc_op *op = &plan->graph->ops[n->op];
     bool crossbar = block->unit == CIM_CC_UNIT_CROSSBAR;
-    if (block->unit != CIM_CC_UNIT_NONE)
-        shared_times(plan, n);
+    shared_times(plan, n);
     if (crossbar) {
         int64_t phases = cim_cc_ceil_div(a->workload.activation_bits, a->crossbar.dac_bits);
         n->main = CIM_CC_LEG_CROSSBAR;
         n->leg[CIM_CC_LEG_CROSSBAR].ns = (double)(phases * n->row_groups) * plan->chip.step_ns;
         n->collect_ns = plan->chip.mvm_fill_ns;
-        core_times(source, &block->tiling, s, n);
+        core_times(source, s, n);
         price_operand(plan, block, n);
     } else {
         n->main = CIM_CC_LEG_POOL;
@@ -173,28 +160,52 @@ static void give_energy(cim_cc_cycle_node *n, cim_cc_cycle_node *to)
     from->pj = 0.0;
 }
 
-/* Energy of operators that take no time is drawn by their first producer that does, spread over its
- * products; by a reader where there is none; else by any operator of the segment that takes time. */
-void cim_cc_cycle_price_rest(cim_cc_cycle_segment *s, uint32_t *by)
+/* The node of an edge's producer in the segment, UINT32_MAX: none. */
+static uint32_t producer_of(const cim_cc_cycle_segment *s, uint32_t edge)
+{
+    cim_cc_op_id from = s->source->plan->graph->edges[edge].producer;
+    uint32_t node = from == CIM_CC_INVALID ? UINT32_MAX : s->source->node_of[from];
+    return node < s->n_nodes && s->nodes[node].op == from ? node : UINT32_MAX;
+}
+
+/* Whether others may draw in a node's time: not while the network's inputs are just renamed. */
+static bool may_host(const cim_cc_cycle_segment *s, uint32_t node)
+{
+    return node != UINT32_MAX &&
+           s->source->plan->graph->ops[s->nodes[node].op].unit != CIM_CC_UNIT_NONE;
+}
+
+/* Whose time a node's energy is drawn in: its own; its first producer's that takes time; a reader's. */
+static void find_hosts(const cim_cc_cycle_segment *s, uint32_t *by)
 {
     const cim_cc_graph *g = s->source->plan->graph;
-    uint32_t any = UINT32_MAX;
     for (uint32_t i = 0; i < s->n_nodes; i++) {
         const cim_cc_op *op = &g->ops[s->nodes[i].op];
         by[i] = takes_time(&s->nodes[i]) ? i : UINT32_MAX;
-        if (any == UINT32_MAX)
-            any = by[i];
-        for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
-            cim_cc_op_id producer = g->edges[k].producer;
-            uint32_t from = producer == CIM_CC_INVALID ? UINT32_MAX : s->source->node_of[producer];
-            if (from == UINT32_MAX || from >= i)
-                continue;
-            if (by[i] == UINT32_MAX)
+        for (uint32_t k = 0; by[i] == UINT32_MAX && k < op->n_edges; k++) {
+            uint32_t from = producer_of(s, op->first_edge + k);
+            if (from < i && may_host(s, by[from]))
                 by[i] = by[from];
-            else if (by[from] == UINT32_MAX)
+        }
+    }
+    for (uint32_t i = s->n_nodes; i-- > 0;) {
+        const cim_cc_op *op = &g->ops[s->nodes[i].op];
+        for (uint32_t k = 0; k < op->n_edges; k++) {
+            uint32_t from = producer_of(s, op->first_edge + k);
+            if (from < i && by[from] == UINT32_MAX && may_host(s, by[i]))
                 by[from] = by[i];
         }
     }
+}
+
+/* Energy of operators that take no time is drawn by those that find_hosts names, spread over their
+ * products; else by any operator of the segment that takes time. */
+void cim_cc_cycle_price_rest(cim_cc_cycle_segment *s, uint32_t *by)
+{
+    uint32_t any = UINT32_MAX;
+    find_hosts(s, by);
+    for (uint32_t i = 0; i < s->n_nodes && any == UINT32_MAX; i++)
+        any = takes_time(&s->nodes[i]) ? i : UINT32_MAX;
     for (uint32_t i = 0; i < s->n_nodes; i++) {
         uint32_t to = by[i] == UINT32_MAX ? any : by[i];
         if (to != UINT32_MAX && to != i)

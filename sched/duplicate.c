@@ -56,10 +56,11 @@ static bool keeps_cap(const cim_cc_plan *plan, const cim_cc_node *n, const curso
 
 static void add_choice(const cim_cc_plan *plan, cim_cc_node *n, const cursor *c, uint32_t variant)
 {
-    double busy = fmax((double)c->rounds * c->v->unit_ns, n->floor_ns);
-    double stage = busy + c->v->before_ns + c->v->fill_ns;
+    cim_cc_pace p = cim_cc_copies_pace(plan, c->v, (double)c->copies);
+    double busy = fmax((double)c->rounds * p.unit_ns, n->floor_ns);
+    double stage = busy + c->v->before_ns + p.fill_ns;
     int64_t weight = c->copies * c->v->units;
-    if (!keeps_cap(plan, n, c, busy + c->v->fill_ns))
+    if (!keeps_cap(plan, n, c, busy + p.fill_ns))
         return;
     if (n->n_choices && !(stage < n->choices[n->n_choices - 1].cost))
         return; /* a shared resource limits: more copies stop helping */

@@ -10,18 +10,20 @@ void cim_cc_leg_border(const cim_cc_plan *plan, cim_cc_op_id id, double *in, dou
 {
     const cim_cc_graph *g = plan->graph;
     const cim_cc_op *op = &g->ops[id];
+    bool moves = op->unit != CIM_CC_UNIT_NONE; /* who only renames leaves results where they are */
     *in = *out = 0.0;
     for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
         cim_cc_op_id from = g->edges[k].producer;
         if (from == CIM_CC_INVALID)
             *in += (double)g->edges[k].elements;
-        else if (plan->ops[from].offchip && plan->ops[from].segment == plan->ops[id].segment)
+        else if (moves && plan->ops[from].offchip &&
+                 plan->ops[from].segment == plan->ops[id].segment)
             *in += plan->prepared->traffic_out[from];
     }
     for (uint32_t i = 0; i < g->n_outputs; i++)
         if (g->outputs[i] == id)
             *out += (double)op->out_elements;
-    if (plan->ops[id].offchip)
+    if (moves && plan->ops[id].offchip)
         *out += plan->prepared->traffic_out[id];
 }
 

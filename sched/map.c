@@ -27,11 +27,10 @@ static double local_bits_by_columns(const cim_cc_op *op, const cim_hw_arch *a,
     return (rows + cols) * (double)a->workload.activation_bits;
 }
 
-/* Bits through the busiest core's buffer for one product: the rows of its tiles in, the columns of
- * its tiles out. Tiles of one row share their input, tiles of one column their output. */
-static double local_bits(const cim_cc_op *op, const cim_hw_arch *a, const cim_cc_mapping *m)
+/* Tiles of one row share their input, tiles of one column their output. */
+double cim_cc_local_bits(const cim_cc_op *op, const cim_hw_arch *a, const cim_cc_mapping *m,
+                         int64_t tiles)
 {
-    int64_t tiles = m->crossbars < a->core.crossbars ? m->crossbars : a->core.crossbars;
     if (a->schedule.tiling == CIM_HW_TILING_COLUMNS)
         return local_bits_by_columns(op, a, m, tiles);
     int64_t per_row = m->col_tiles * m->piece;
@@ -51,10 +50,55 @@ double cim_cc_convert_ns(const cim_cc_plan *plan, const cim_cc_variant *v)
     return phases * (double)v->map.row_groups * plan->chip.step_ns;
 }
 
+/* Copies that share the fullest core of one (level mvm), itself included; a fraction where a copy takes
+ * several cores and leaves room in the last. */
+static double sharers_of(const cim_cc_plan *plan, const cim_cc_variant *v, double copies)
+{
+    double per_core = (double)plan->arch.core.crossbars, crossbars = (double)v->map.crossbars;
+    if (plan->units_are_cores)
+        return 1.0;
+    if (crossbars < per_core)
+        return fmin(copies, per_core / crossbars);
+    return per_core * ceil(crossbars / per_core) / crossbars;
+}
+
 /* The resources one product of one copy uses, one after another. Products of a copy follow each
  * other at the pace of the slowest; what a product takes beyond it is the fill. Copies that share a
  * core (level mvm) start together and pass its link, buffer and ALU one after another, like jobs through
  * a line of machines: the last one waits for all others at the slowest. */
+cim_cc_pace cim_cc_variant_pace(const cim_cc_plan *plan, const cim_cc_variant *v, double copies)
+{
+    static const cim_cc_limit limit_of[CIM_CC_N_SHARED] = {
+        [CIM_CC_SHARED_BUFFER] = CIM_CC_LIMIT_LOCAL_BUFFER,
+        [CIM_CC_SHARED_LINK_IN] = CIM_CC_LIMIT_NOC,
+        [CIM_CC_SHARED_LINK_OUT] = CIM_CC_LIMIT_NOC,
+        [CIM_CC_SHARED_ALU] = CIM_CC_LIMIT_ALU};
+    double cores = (double)cim_cc_ceil_div(v->map.crossbars, plan->arch.core.crossbars);
+    double sharers = sharers_of(plan, v, copies), most = 0.0;
+    cim_cc_pace p = {.unit_ns = cim_cc_convert_ns(plan, v),
+                     .limit = plan->chip.adc_ns > plan->chip.read_ns ? CIM_CC_LIMIT_ADC
+                                                                     : CIM_CC_LIMIT_CROSSBAR};
+    double once = p.unit_ns;
+    for (int k = 0; k < CIM_CC_N_SHARED; k++) {
+        double ns = v->core_ns[k] / cores;
+        once += ns;
+        most = fmax(most, ns * (sharers - 1.0));
+        if (ns * sharers > p.unit_ns) {
+            p.unit_ns = ns * sharers;
+            p.limit = limit_of[k];
+        }
+    }
+    p.first_fill_ns = v->pass_ns + (once - p.unit_ns);
+    p.fill_ns = fmax(0.0, p.first_fill_ns + most);
+    return p;
+}
+
+cim_cc_pace cim_cc_copies_pace(const cim_cc_plan *plan, const cim_cc_variant *v, double copies)
+{
+    return cim_cc_variant_pace(plan, v, cim_cc_pipelined(plan) ? INFINITY : copies);
+}
+
+/* What a product asks of every resource. */
 static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op_id id,
                          cim_cc_variant *v)
 {
@@ -62,42 +106,24 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
     const cim_cost_chip *c = &plan->chip;
     const cim_cc_mapping *m = &v->map;
     double bits = (double)a->workload.activation_bits, products = (double)op->mvms;
-    double phases = (double)cim_cc_ceil_div(a->workload.activation_bits, a->crossbar.dac_bits);
     double cores = (double)cim_cc_ceil_div(m->crossbars, a->core.crossbars);
-    double shared = plan->units_are_cores
-                        ? 1.0
-                        : fmax(1.0, (double)a->core.crossbars * cores / (double)m->crossbars);
     double in = (plan->prepared->traffic_in[id] - cim_cc_written_elements(op)) * bits / products;
     double out = plan->prepared->traffic_out[id] * bits / products;
     v->adds = ((double)(m->row_tiles - 1) + (op->has_bias ? 1.0 : 0.0)) * (double)op->matrix_cols *
               (double)op->groups;
-    const struct {
-        double ns, sharers;
-        cim_cc_limit limit;
-    } legs[1 + CIM_CC_N_SHARED] = {
-        {phases * (double)m->row_groups * c->step_ns, 1.0,
-         c->adc_ns > c->read_ns ? CIM_CC_LIMIT_ADC : CIM_CC_LIMIT_CROSSBAR},
-        {local_bits(op, a, m) / c->l1_bits_per_ns, shared, CIM_CC_LIMIT_LOCAL_BUFFER},
-        {in * (1.0 + cim_cc_input_deliveries(a, m)) / (cores * c->noc_link_bits_per_ns), shared,
-         CIM_CC_LIMIT_NOC},
-        {out / (cores * c->noc_link_bits_per_ns), shared, CIM_CC_LIMIT_NOC},
-        {v->adds * c->alu_add_cycles / (cores * c->core_alu_ops_per_ns), shared, CIM_CC_LIMIT_ALU},
-    };
-    double most = 0.0, once = 0.0;
-    v->unit_ns = -1.0;
-    for (size_t i = 0; i < sizeof legs / sizeof *legs; i++) {
-        most = fmax(most, legs[i].ns * (legs[i].sharers - 1.0));
-        once += legs[i].ns;
-        if (i > 0)
-            v->core_ns[i - 1] = legs[i].ns * cores;
-        if (legs[i].ns * legs[i].sharers > v->unit_ns) {
-            v->unit_ns = legs[i].ns * legs[i].sharers;
-            v->limit = legs[i].limit;
-        }
-    }
-    double bus = (plan->bus_ns[id] + plan->link_ns[id]) / products;
-    v->first_fill_ns = c->mvm_fill_ns + (once - v->unit_ns) + bus;
-    v->fill_ns = fmax(0.0, v->first_fill_ns + most);
+    int64_t fullest = m->crossbars < a->core.crossbars ? m->crossbars : a->core.crossbars;
+    v->core_ns[CIM_CC_SHARED_BUFFER] =
+        cim_cc_local_bits(op, a, m, fullest) / c->l1_bits_per_ns * cores;
+    v->core_ns[CIM_CC_SHARED_LINK_IN] =
+        in * (1.0 + cim_cc_input_deliveries(a, m)) / c->noc_link_bits_per_ns;
+    v->core_ns[CIM_CC_SHARED_LINK_OUT] = out / c->noc_link_bits_per_ns;
+    v->core_ns[CIM_CC_SHARED_ALU] = v->adds * c->alu_add_cycles / c->core_alu_ops_per_ns;
+    v->pass_ns = c->mvm_fill_ns + (plan->bus_ns[id] + plan->link_ns[id]) / products;
+    cim_cc_pace full = cim_cc_variant_pace(plan, v, INFINITY);
+    v->unit_ns = full.unit_ns;
+    v->fill_ns = full.fill_ns;
+    v->first_fill_ns = full.first_fill_ns;
+    v->limit = full.limit;
     v->before_ns = cim_cc_before_ns(plan, op, m);
 }
 
@@ -240,6 +266,22 @@ static bool count_nodes(cim_cc_plan *plan, uint64_t *total)
     return true;
 }
 
+/* The variant of a part that is one tile of the last row of tiles, which may have fewer rows than others.
+ * @return v where that is no different */
+static const cim_cc_variant *short_tile(const cim_cc_plan *plan, const cim_cc_op *op,
+                                        cim_cc_op_id id, const cim_cc_variant *v,
+                                        cim_cc_variant *own)
+{
+    int64_t rows = op->matrix_rows - (v->map.row_tiles - 1) * v->map.tile_rows;
+    if (v->map.crossbars > v->map.piece || v->map.row_tiles == 1 || rows == v->map.rows_used)
+        return v;
+    *own = *v;
+    own->map.rows_used = rows;
+    own->map.row_groups = cim_cc_ceil_div(rows, plan->arch.crossbar.parallel_rows);
+    time_product(plan, op, id, own);
+    return own;
+}
+
 /* The nodes of one crossbar operator: one, or one per part. A part is a run of tiles in column-major
  * order, so that parts seldom share an output. */
 static bool map_operator(cim_cc_context *cx, uint32_t xb)
@@ -260,17 +302,18 @@ static bool map_operator(cim_cc_context *cx, uint32_t xb)
                                            : crossbars;
         time_product(plan, op, id, &v[0]);
     }
-    cim_cc_variant *kept = cim_arena_take(cx->ar, n_variants, sizeof *kept);
+    cim_cc_variant *kept = cim_arena_take(cx->ar, n_variants + 1, sizeof *kept);
     if (!kept)
         return false;
     memcpy(kept, v, n_variants * sizeof *kept);
+    const cim_cc_variant *last = parts > 1 ? short_tile(plan, op, id, kept, &kept[1]) : kept;
     for (int64_t k = 0; k < parts; k++) {
         cim_cc_node *n = &plan->nodes[plan->n_nodes];
         n->op = id;
         n->xb = xb;
         n->part = (uint32_t)k;
         n->n_parts = (uint32_t)parts;
-        n->variants = kept;
+        n->variants = parts > 1 && (k + 1) % kept->map.row_tiles == 0 ? last : kept;
         n->n_variants = n_variants;
         n->units = kept[0].units;
         /* a written operand crosses the bus before the first product: before_ns */
@@ -280,7 +323,7 @@ static bool map_operator(cim_cc_context *cx, uint32_t xb)
         n->floor_ns = fmax(bus, plan->link_ns[id]);
         n->limit_floor =
             bus >= plan->link_ns[id] ? CIM_CC_LIMIT_GLOBAL_BUFFER : CIM_CC_LIMIT_OFFCHIP;
-        time_write(plan, op, &kept[0].map, n);
+        time_write(plan, op, &n->variants->map, n);
         plan->node_of[id] = plan->n_nodes++;
     }
     return true;

@@ -145,7 +145,10 @@ typedef struct cim_cc_variant {
     cim_cc_mapping map;
     int64_t units;                   /* per copy: cores, or crossbars at level mvm and deeper */
     double core_ns[CIM_CC_N_SHARED]; /* a product's work for resources of a core, were it on one */
-    double unit_ns;       /* occupancy of one copy by one product: its slowest resource */
+    double pass_ns; /* of a product's way what no other waits for: last conversion, bus, border */
+    double
+        unit_ns; /* occupancy of one copy by one product: its slowest resource; at level mvm that of
+                       copies which fill their cores */
     double fill_ns;       /* what a product takes beyond unit_ns from its inputs to its result: the
                              last one served of those that share its cores */
     double first_fill_ns; /* the first one served */
@@ -156,12 +159,19 @@ typedef struct cim_cc_variant {
 } cim_cc_variant;
 enum { CIM_CC_MAX_VARIANTS = 14 };
 
+/** The pace of products: unit_ns, fill_ns and first_fill_ns of copies that lie side by side, and the
+ *  slowest resource. */
+typedef struct cim_cc_pace {
+    double unit_ns, fill_ns, first_fill_ns;
+    cim_cc_limit limit;
+} cim_cc_pace;
+
 /** A crossbar operator, or one part of an operator too large for the chip. */
 typedef struct cim_cc_node {
     cim_cc_op_id op;
     uint32_t xb;            /* index among crossbar operators */
     uint32_t part, n_parts; /* 0, 1 when whole */
-    cim_cc_variant *variants;
+    const cim_cc_variant *variants;
     uint32_t n_variants;
     int64_t units;      /* least per copy: of variant 0 */
     double floor_ns;    /* what shared resources need whatever the number of copies */
@@ -346,6 +356,15 @@ double cim_cc_input_deliveries(const cim_hw_arch *a, const cim_cc_mapping *m);
  *  few crossbars as possible */
 void cim_cc_map_matrix(const cim_cc_op *op, const cim_hw_arch *a, int64_t wanted,
                        cim_cc_mapping *m);
+/** Bits through a core's buffer for one product when `tiles` crossbars of a copy are in it: the rows of
+ *  its tiles in, the columns of its tiles out. */
+double cim_cc_local_bits(const cim_cc_op *op, const cim_hw_arch *a, const cim_cc_mapping *m,
+                         int64_t tiles);
+/** Pace of `copies` of a variant that nobody else shares cores with. */
+cim_cc_pace cim_cc_variant_pace(const cim_cc_plan *plan, const cim_cc_variant *v, double copies);
+/** Pace of the copies of a choice: of cores full of copies in a pipeline, where other operators take what
+ *  they leave; of just these copies one operator after another. */
+cim_cc_pace cim_cc_copies_pace(const cim_cc_plan *plan, const cim_cc_variant *v, double copies);
 /** Time in which the crossbars of a copy work on a product, without its other resources [ns]. */
 double cim_cc_convert_ns(const cim_cc_plan *plan, const cim_cc_variant *v);
 /** Whether a core's buffer holds the inputs and sums of an operator's tiles (map_local.c).

@@ -131,8 +131,9 @@ static void write_node(const cim_cc_plan *p, const cim_cc_node *n, bool detail, 
     if (n->n_parts > 1)
         write_parts(n, w);
     if (detail) {
-        cim_jw_double(w, "product_s", v->unit_ns * 1e-9);
-        cim_jw_double(w, "fill_s", v->fill_ns * 1e-9);
+        cim_cc_pace pace = cim_cc_copies_pace(p, v, (double)n->choice_copies[n->pick]);
+        cim_jw_double(w, "product_s", pace.unit_ns * 1e-9);
+        cim_jw_double(w, "fill_s", pace.fill_ns * 1e-9);
         cim_jw_double(w, "paced_product_s", n->paced_unit_ns * 1e-9);
         cim_jw_double(w, "paced_fill_s", n->paced_fill_ns * 1e-9);
         cim_jw_double(w, "hop_s", n->hop_ns * 1e-9);

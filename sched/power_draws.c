@@ -53,6 +53,12 @@ static bool takes_time(const cim_cc_plan *plan, cim_cc_op_id id)
     return plan->node_of[id] != UINT32_MAX || plan->digital_ns[id] > 0.0;
 }
 
+/* Whether others may draw in an operator's time: not while the network's inputs are just renamed. */
+static bool may_host(const cim_cc_plan *plan, cim_cc_op_id id)
+{
+    return id != CIM_CC_INVALID && plan->graph->ops[id].unit != CIM_CC_UNIT_NONE;
+}
+
 /* Whose time an operator's energy is drawn in. Readers come later, so two sweeps do. */
 static bool find_hosts(const cim_cc_context *cx, cim_cc_draws *d)
 {
@@ -69,7 +75,8 @@ static bool find_hosts(const cim_cc_context *cx, cim_cc_draws *d)
         for (uint32_t k = g->ops[id].first_edge;
              d->host[id] == CIM_CC_INVALID && k < g->ops[id].first_edge + g->ops[id].n_edges; k++) {
             cim_cc_op_id from = g->edges[k].producer;
-            if (from != CIM_CC_INVALID && plan->ops[from].segment == plan->ops[id].segment)
+            if (from != CIM_CC_INVALID && plan->ops[from].segment == plan->ops[id].segment &&
+                may_host(plan, d->host[from]))
                 d->host[id] = d->host[from];
         }
     }
@@ -78,7 +85,7 @@ static bool find_hosts(const cim_cc_context *cx, cim_cc_draws *d)
              k++) {
             cim_cc_op_id from = g->edges[k].producer;
             if (from != CIM_CC_INVALID && d->host[from] == CIM_CC_INVALID &&
-                plan->ops[from].segment == plan->ops[id].segment)
+                plan->ops[from].segment == plan->ops[id].segment && may_host(plan, d->host[id]))
                 d->host[from] = d->host[id];
         }
     for (cim_cc_op_id id = 0; id < g->n_ops; id++)
@@ -163,8 +170,6 @@ static void time_shared(const cim_cc_plan *plan, drawer *w)
     const cim_cost_chip *c = &plan->chip;
     double bits = (double)plan->arch.workload.activation_bits / w->total, in, out;
     double written = cim_cc_written_elements(&plan->graph->ops[w->id]);
-    if (plan->graph->ops[w->id].unit == CIM_CC_UNIT_NONE)
-        return;
     cim_cc_leg_border(plan, w->id, &in, &out);
     w->leg[CIM_CC_LEG_OFFCHIP_IN].one_ns = bits * in / c->offchip_bits_per_ns;
     w->leg[CIM_CC_LEG_OFFCHIP_OUT].one_ns = bits * out / c->offchip_bits_per_ns;

@@ -48,7 +48,8 @@ static double work_of(const cim_cc_plan *plan, const cim_cc_node *n)
 {
     double least = INFINITY;
     for (uint32_t v = 0; v < n->n_variants; v++)
-        least = fmin(least, (double)n->variants[v].units * n->variants[v].unit_ns);
+        least = fmin(least, (double)n->variants[v].units *
+                                cim_cc_copies_pace(plan, &n->variants[v], 1.0).unit_ns);
     return least * (double)plan->prepared->breaks[n->xb]->n;
 }
 
@@ -335,8 +336,9 @@ static void place_operators(cim_cc_plan *plan)
         cim_cc_op_plan *o = &plan->ops[n->op];
         double stage = n->choices[n->pick].cost;
         const cim_cc_variant *v = cim_cc_node_picked(n);
-        double rest = v->before_ns + v->fill_ns;
-        o->limit = stage > n->floor_ns + rest || n->floor_ns <= 0.0 ? v->limit : n->limit_floor;
+        cim_cc_pace p = cim_cc_copies_pace(plan, v, (double)n->choice_copies[n->pick]);
+        double rest = v->before_ns + p.fill_ns;
+        o->limit = stage > n->floor_ns + rest || n->floor_ns <= 0.0 ? p.limit : n->limit_floor;
         if (v->before_ns > stage - rest)
             o->limit = CIM_CC_LIMIT_WRITE;
         if (n->n_parts == 1) {

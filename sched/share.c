@@ -91,8 +91,10 @@ bool cim_cc_share_cores(cim_cc_context *cx, const cim_cc_range *r)
     double longest = 0.0;
     for (uint32_t i = r->first; i < r->end; i++) {
         cim_cc_node *n = &plan->nodes[i];
-        n->paced_unit_ns = cim_cc_node_picked(n)->unit_ns;
-        n->paced_fill_ns = cim_cc_node_picked(n)->fill_ns;
+        cim_cc_pace p =
+            cim_cc_copies_pace(plan, cim_cc_node_picked(n), (double)n->choice_copies[n->pick]);
+        n->paced_unit_ns = p.unit_ns;
+        n->paced_fill_ns = p.fill_ns;
         longest = fmax(longest, occupancy(n));
     }
     if (plan->units_are_cores || !cim_cc_pipelined(plan) || !(longest > 0.0))

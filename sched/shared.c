@@ -306,7 +306,7 @@ static void line_init(contest *c, line *l, cim_cc_op_id id, const cim_cc_node *n
     l->alu = plan->alu_ns[id];
     l->out_link = cim_cc_output_ns(plan, id);
     l->in_link = fmax(0.0, plan->link_ns[id] - l->out_link);
-    if (c->range->waiting && plan->graph->ops[id].unit != CIM_CC_UNIT_NONE) {
+    if (c->range->waiting) {
         double bits = (double)plan->arch.workload.activation_bits;
         cim_cc_leg_border(plan, id, &in, &out);
         l->in_link = bits * in / plan->chip.offchip_bits_per_ns;

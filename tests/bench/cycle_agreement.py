@@ -2,13 +2,17 @@
 """The analytical model against the cycle simulator: every built-in network, preset and level.
 
     CIMDSE=build/cimdse tests/bench/cycle_agreement.py [--points] [--check] [--models A,B] [--chips A,B]
+    CIMDSE=build/cimdse tests/bench/cycle_agreement.py --random 200 [--seed 1]
 
 Prints a Markdown table of deviations (model over simulator - 1) of latency and peak power, and of interval
 and energy; --points also every point; --check fails unless no point is off by more than 5 % and the mean
-is at most 2 %."""
+is at most 2 %. --random measures other chips instead: presets with some of their rates, sizes and knobs
+drawn at random; prints how deviations are distributed, and the worst with the command that reproduces them."""
 import argparse
 import json
 import os
+import random
+import shlex
 import subprocess
 import sys
 import time
@@ -85,15 +89,75 @@ def failures(points, metrics=("latency", "peak_power")):
     return bad
 
 
+# What a drawn chip may change, and to what. Rates from starved to none (null: no bottleneck).
+KNOBS = {
+    "chip.noc_bits_per_cycle": [0.5, 4, 32, 256, "null"],
+    "chip.buffer_bits_per_cycle": [16, 128, 1024, "null"],
+    "chip.buffer_kib": [16, 256, "null"],
+    "chip.alu_ops_per_cycle": [16, 1024, "null"],
+    "chip.offchip_gb_per_s": [0.5, 25.6, "null"],
+    "core.buffer_bits_per_cycle": [16, 256, 4096, "null"],
+    "core.alu_ops_per_cycle": [1, 16, "null"],
+    "core.crossbars": [1, 3, 16, 64],
+    "crossbar.adcs": [1, 8],
+    "crossbar.parallel_rows": [8, 32],
+    "crossbar.signed_weights": ["offset", "differential"],
+    "schedule.binding": ["columns", "crossbars"],
+    "schedule.tiling": ["rows", "columns"],
+    "schedule.packing": ["true", "false"],
+    "schedule.pipeline": ["true", "true", "false"],
+    "schedule.stagger": ["true", "false"],
+    "schedule.objective": ["latency", "throughput", "energy"],
+    "schedule.dynamic_products": ["alu", "crossbar"],
+    "workload.batch": [1, 3],
+}
+
+
+def measure_random(count, seed, models, chips):
+    """Points as measure's; keys hold the settings. Points that cannot be compiled are drawn again."""
+    draw, points = random.Random(seed), {}
+    while len(points) < count:
+        model, chip = draw.choice(models), draw.choice(chips)
+        level = draw.choice(levels(chip))
+        paths = draw.sample(sorted(KNOBS), draw.randint(1, 5))
+        sets = tuple(f"{p}={draw.choice(KNOBS[p])}" for p in paths)
+        try:
+            points[(model, chip, level, *sets)] = point(model, chip, level, *sets)
+        except AssertionError:
+            pass
+    return points
+
+
+def command(key):
+    sets = " ".join("--set " + shlex.quote(s) for s in key[3:])
+    return f"cimdse simulate {key[0]} {key[1]} --level {key[2]} {sets}"
+
+
+def spread(points):
+    for metric in METRICS:
+        off = sorted(abs(p[metric]) for p in points.values())
+        at = [off[int(q * (len(off) - 1))] for q in (0.5, 0.9, 0.95, 1.0)]
+        print(f"{metric}: median {100 * at[0]:.2f} %, nine of ten within {100 * at[1]:.1f} %, "
+              f"19 of 20 within {100 * at[2]:.1f} %, largest {100 * at[3]:.0f} %")
+    for metric in ("latency", "peak_power"):
+        for key in sorted(points, key=lambda k: -abs(points[k][metric]))[:15]:
+            print(f"{metric} {100 * points[key][metric]:+.1f} %: {command(key)}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", action="store_true")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--models")
     parser.add_argument("--chips")
+    parser.add_argument("--random", type=int, metavar="N")
+    parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     models = args.models.split(",") if args.models else names("model")
     chips = args.chips.split(",") if args.chips else names("arch")
+    if args.random:
+        spread(measure_random(args.random, args.seed, models, chips))
+        return 0
     points = measure(models, chips)
     if args.points:
         print("| network | chip | level | latency | peak power | interval | energy | seconds |\n"
