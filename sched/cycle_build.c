@@ -204,11 +204,12 @@ static void add_copy(builder *b, const cim_cc_item *loop, int64_t copy)
         n->adds = adds;
     }
     /* Statements say what the first copy's move; one that lies on more cores moves as much in all. A core
-     * adds the sums of the tiles it holds. */
+     * brings in, adds and gives out in proportion to the tiles it holds. */
     for (uint32_t i = 0; i < b->lane->n_parts; i++) {
-        parts[i].in *= in > 0.0 ? n->moved_in / in : 1.0;
-        parts[i].out *= out > 0.0 ? n->moved_out / out : 1.0;
-        parts[i].adds = n->adds * (double)parts[i].tiles / tiles;
+        double part = (double)parts[i].tiles / tiles;
+        parts[i].in = n->moved_in * part;
+        parts[i].out = n->moved_out * part;
+        parts[i].adds = n->adds * part;
     }
 }
 

@@ -50,16 +50,17 @@ double cim_cc_convert_ns(const cim_cc_plan *plan, const cim_cc_variant *v)
     return phases * (double)v->map.row_groups * plan->chip.step_ns;
 }
 
-/* Copies that share the fullest core of one (level mvm), itself included; a fraction where a copy takes
- * several cores and leaves room in the last. */
-static double sharers_of(const cim_cc_plan *plan, const cim_cc_variant *v, double copies)
+double cim_cc_core_ns(const cim_cc_plan *plan, const cim_cc_variant *v, int resource)
 {
     double per_core = (double)plan->arch.core.crossbars, crossbars = (double)v->map.crossbars;
-    if (plan->units_are_cores)
-        return 1.0;
-    if (crossbars < per_core)
-        return fmin(copies, per_core / crossbars);
-    return per_core * ceil(crossbars / per_core) / crossbars;
+    return v->core_ns[resource] * fmin(1.0, per_core / crossbars);
+}
+
+/* Copies that share a core. One that takes several cores has its fullest for itself. */
+double cim_cc_sharers(const cim_cc_plan *plan, const cim_cc_variant *v, double copies)
+{
+    double most = (double)plan->arch.core.crossbars / (double)v->map.crossbars;
+    return plan->units_are_cores || most < 1.0 ? 1.0 : fmin(copies, most);
 }
 
 /* The resources one product of one copy uses, one after another. Products of a copy follow each
@@ -73,14 +74,13 @@ cim_cc_pace cim_cc_variant_pace(const cim_cc_plan *plan, const cim_cc_variant *v
         [CIM_CC_SHARED_LINK_IN] = CIM_CC_LIMIT_NOC,
         [CIM_CC_SHARED_LINK_OUT] = CIM_CC_LIMIT_NOC,
         [CIM_CC_SHARED_ALU] = CIM_CC_LIMIT_ALU};
-    double cores = (double)cim_cc_ceil_div(v->map.crossbars, plan->arch.core.crossbars);
-    double sharers = sharers_of(plan, v, copies), most = 0.0;
+    double sharers = cim_cc_sharers(plan, v, copies), most = 0.0;
     cim_cc_pace p = {.unit_ns = cim_cc_convert_ns(plan, v),
                      .limit = plan->chip.adc_ns > plan->chip.read_ns ? CIM_CC_LIMIT_ADC
                                                                      : CIM_CC_LIMIT_CROSSBAR};
     double once = p.unit_ns;
     for (int k = 0; k < CIM_CC_N_SHARED; k++) {
-        double ns = v->core_ns[k] / cores;
+        double ns = cim_cc_core_ns(plan, v, k);
         once += ns;
         most = fmax(most, ns * (sharers - 1.0));
         if (ns * sharers > p.unit_ns) {
@@ -106,14 +106,13 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
     const cim_cost_chip *c = &plan->chip;
     const cim_cc_mapping *m = &v->map;
     double bits = (double)a->workload.activation_bits, products = (double)op->mvms;
-    double cores = (double)cim_cc_ceil_div(m->crossbars, a->core.crossbars);
     double in = (plan->prepared->traffic_in[id] - cim_cc_written_elements(op)) * bits / products;
     double out = plan->prepared->traffic_out[id] * bits / products;
     v->adds = ((double)(m->row_tiles - 1) + (op->has_bias ? 1.0 : 0.0)) * (double)op->matrix_cols *
               (double)op->groups;
     int64_t fullest = m->crossbars < a->core.crossbars ? m->crossbars : a->core.crossbars;
-    v->core_ns[CIM_CC_SHARED_BUFFER] =
-        cim_cc_local_bits(op, a, m, fullest) / c->l1_bits_per_ns * cores;
+    v->core_ns[CIM_CC_SHARED_BUFFER] = cim_cc_local_bits(op, a, m, fullest) / c->l1_bits_per_ns *
+                                       (double)m->crossbars / (double)fullest;
     v->core_ns[CIM_CC_SHARED_LINK_IN] =
         in * (1.0 + cim_cc_input_deliveries(a, m)) / c->noc_link_bits_per_ns;
     v->core_ns[CIM_CC_SHARED_LINK_OUT] = out / c->noc_link_bits_per_ns;

@@ -360,6 +360,10 @@ void cim_cc_map_matrix(const cim_cc_op *op, const cim_hw_arch *a, int64_t wanted
  *  its tiles in, the columns of its tiles out. */
 double cim_cc_local_bits(const cim_cc_op *op, const cim_hw_arch *a, const cim_cc_mapping *m,
                          int64_t tiles);
+/** What a product of one copy asks of a resource of the fullest core of the copy. */
+double cim_cc_core_ns(const cim_cc_plan *plan, const cim_cc_variant *v, int resource);
+/** Copies that share a core, of so many. */
+double cim_cc_sharers(const cim_cc_plan *plan, const cim_cc_variant *v, double copies);
 /** Pace of `copies` of a variant that nobody else shares cores with. */
 cim_cc_pace cim_cc_variant_pace(const cim_cc_plan *plan, const cim_cc_variant *v, double copies);
 /** Pace of the copies of a choice: of cores full of copies in a pipeline, where other operators take what

@@ -152,16 +152,13 @@ static void time_products(const cim_cc_plan *plan, const cim_cc_node *n, drawer 
                                                            CIM_CC_LEG_NOC_OUT,
                                                        [CIM_CC_SHARED_ALU] = CIM_CC_LEG_CORE_ALU};
     const cim_cc_variant *v = cim_cc_node_picked(n);
-    double per_core = (double)plan->arch.core.crossbars, crossbars = (double)v->map.crossbars;
-    double cores = ceil(crossbars / per_core);
-    double sharers = plan->units_are_cores ? 1.0 : fmax(1.0, per_core * cores / crossbars);
-    sharers = fmin(sharers, w->copies);
+    double sharers = cim_cc_sharers(plan, v, w->copies);
     w->main = CIM_CC_LEG_CROSSBAR;
     w->leg[CIM_CC_LEG_CROSSBAR].ns = w->leg[CIM_CC_LEG_CROSSBAR].one_ns =
         cim_cc_convert_ns(plan, v);
     for (int k = 0; k < CIM_CC_N_SHARED; k++) {
-        w->leg[leg_of[k]].one_ns = v->core_ns[k] / cores;
-        w->leg[leg_of[k]].ns = v->core_ns[k] / cores * sharers;
+        w->leg[leg_of[k]].one_ns = cim_cc_core_ns(plan, v, k);
+        w->leg[leg_of[k]].ns = w->leg[leg_of[k]].one_ns * sharers;
     }
 }
 
