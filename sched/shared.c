@@ -14,7 +14,7 @@ typedef enum kind { ASK_LINK, ASK_BUS, ASK_ALU, GIVE_BUS, GIVE_LINK, FIRST_OUT, 
 
 typedef struct event {
     double at_ns;
-    double whole_ns; /* of what goes out: when the step's last result is there */
+    double whole_ns; /* of a row on its way: when its last product's inputs or result are there */
     uint32_t line, step;
     kind what;
 } event;
@@ -33,6 +33,7 @@ typedef struct line {
     uint32_t entered;      /* whose first product's start is known, */
     uint32_t closed;       /* and whose whole work is */
     uint32_t firsts, done; /* steps whose first part, whose whole is out */
+    uint32_t behind;       /* the step of the product that makes room for the next step's first */
     double written;        /* when an operand that is written at run time is there */
     double x;              /* when the work of the closed steps was done */
     double in_link, in_bus, alu, out_bus, out_link; /* of all steps together */
@@ -44,6 +45,7 @@ typedef struct contest {
     line *lines; /* per operator of the range */
     double free_ns[N_SERVERS];
     double *in_first, *in_last; /* per step: when its first product's and all its inputs had come */
+    double *starts;             /* per step: when its first product starts */
     event *heap;
     size_t n, cap;
     bool staggered, record;
@@ -135,18 +137,30 @@ static bool inputs_there(const contest *c, const line *l, uint32_t step, bool wh
     return true;
 }
 
+/* When a product of a closed step starts: its copy is done with those of the step before it, and its
+ * inputs have come (the queue knows only about the last product). */
+static double product_start(const contest *c, const line *l, uint32_t step, double product)
+{
+    uint32_t at = l->offset + step;
+    double i = product - upto(c, l, step), all = upto(c, l, step + 1) - upto(c, l, step);
+    double way = all > 1.0 ? (c->in_last[at] - c->in_first[at]) / (all - 1.0) : 0.0;
+    return fmax(c->starts[at] + floor(i / l->t.copies) * l->t.unit, c->in_first[at] + i * way);
+}
+
 /* When a copy has room for the first product of a step: one product ahead of the one it works on.
  * @return NAN while that is not known yet */
-static double room_at(const contest *c, const line *l, uint32_t step)
+static double room_at(const contest *c, line *l, uint32_t step)
 {
     if (!l->node)
         return l->closed == step ? l->x : (double)NAN;
-    double ahead = upto(c, l, step) - l->t.copies + 1.0;
-    if (!(ahead > 0.0))
+    double product = upto(c, l, step) - l->t.copies;
+    if (product < 0.0)
         return 0.0;
-    if (ahead > upto(c, l, l->closed))
+    if (product >= upto(c, l, l->closed))
         return NAN;
-    return cim_cc_queue_done(&l->q, ahead, NULL) - l->t.unit;
+    while (product >= upto(c, l, l->behind + 1))
+        l->behind++;
+    return product_start(c, l, l->behind, product);
 }
 
 /* Steps whose inputs exist ask for them as soon as their copies have room. */
@@ -182,6 +196,7 @@ static void enter(contest *c, line *l, uint32_t s)
             l->written = c->in_last[l->offset] + l->t.before;
         cim_cc_queue_ready(&l->q, upto(c, l, s), fmax(first, l->written), 0);
         out = cim_cc_queue_done(&l->q, upto(c, l, s) + 1.0, NULL);
+        c->starts[l->offset + s] = out - l->t.unit;
         if (c->record)
             c->cx->begin[l->offset + s] = out - l->t.unit;
         out += l->t.first_fill;
@@ -248,13 +263,17 @@ static void handle(contest *c, const event *e)
     case ASK_LINK:
         ns = l->in_link * part;
         start = serve(c, LINK, e->at_ns, ns);
-        push(c, l, e->step, ASK_BUS, start + ns);
+        push_event(c, (event){.at_ns = start + ns / products, /* products follow it one by one */
+                              .whole_ns = start + ns,
+                              .line = e->line,
+                              .step = e->step,
+                              .what = ASK_BUS});
         return;
     case ASK_BUS:
         ns = l->in_bus * part;
         start = serve(c, BUS, e->at_ns, ns);
         c->in_first[l->offset + e->step] = start + ns / products;
-        c->in_last[l->offset + e->step] = start + ns;
+        c->in_last[l->offset + e->step] = fmax(start + ns, e->whole_ns + ns / products);
         if (!l->node && c->record)
             c->cx->begin[l->offset + e->step] = start;
         l->arrived = e->step + 1;
@@ -335,7 +354,8 @@ bool cim_cc_time_contended(cim_cc_context *cx, cim_cc_range *r, const uint32_t *
         cim_arena_take(cx->ar, 2 * (size_t)cx->flow->total_steps, sizeof *stairs);
     c.in_first = cim_arena_take(cx->ar, cx->flow->total_steps, sizeof *c.in_first);
     c.in_last = cim_arena_take(cx->ar, cx->flow->total_steps, sizeof *c.in_last);
-    if (!c.lines || !c.heap || !stairs || !c.in_first || !c.in_last)
+    c.starts = cim_arena_take(cx->ar, cx->flow->total_steps, sizeof *c.starts);
+    if (!c.lines || !c.heap || !stairs || !c.in_first || !c.in_last || !c.starts)
         return false;
     for (cim_cc_op_id id = r->first_op; id < r->end_op; id++) {
         bool crossbar = cx->plan->node_of[id] != UINT32_MAX;
