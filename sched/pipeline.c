@@ -109,6 +109,7 @@ typedef struct work {
     double *begin; /* recorded: when the step's work begins, else NULL */
     uint32_t *origin, *origin_first;
     bool staggered;
+    bool whole_rows; /* its result appears a row at a time */
 } work;
 
 /* A floor that no number of copies lowers: the shared buffer serves a step's products one by one. */
@@ -165,7 +166,7 @@ static void run_steps(const work *w, double *start, double *end)
         if (w->begin)
             w->begin[s] = from;
         if (w->staggered)
-            w->first[s] = from;
+            w->first[s] = w->whole_rows ? x : from;
         w->ready[s] = x;
     }
     *end = x;
@@ -237,6 +238,7 @@ static spot back_digital(const cim_cc_context *cx, const cim_cc_range *range, sp
     const double *done = cx->finish + cx->flow->stream[at.id].offset;
     spot from;
     bool staggered = cim_cc_staggered(cx->plan);
+    at.first = at.first && cx->plan->prepared->pieces[at.id] > 1;
     if (!at.first)
         *constant += t->step;
     while (at.s > 0) {
@@ -342,7 +344,8 @@ static bool time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
                   .begin = record ? cx->begin + offset : NULL,
                   .origin = cx->origin + offset,
                   .origin_first = cx->origin_first + offset,
-                  .staggered = staggered};
+                  .staggered = staggered,
+                  .whole_rows = plan->prepared->pieces[id] == 1};
         double start, end;
         gather(cx, range, id, cx->finish, w.ready);
         if (staggered)

@@ -88,6 +88,9 @@ struct cim_cc_prepared {
     uint32_t n_leads;
     cim_cc_prepared *on_arrays; /* the same with products of two activations on crossbars; NULL:
                                    there are none, or this is it */
+    uint32_t
+        *pieces;  /* per operator: parts of a row in which its result appears when products start
+                         as their inputs arrive; 1: only whole rows */
     double *fill; /* per operator: fraction of its stream its consumers wait for at the start */
     cim_cc_routes direct, buffered; /* straight from producer to consumer, or through the port */
 };

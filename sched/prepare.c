@@ -163,6 +163,29 @@ static bool build_flow(cim_cc_prepared *p, cim_cc_flow *flow, int64_t max_steps)
     return true;
 }
 
+/* A crossbar operator's row appears product by product; one that works element by element passes its
+ * inputs on as they come; others need whole rows. */
+static void prepare_pieces(cim_cc_prepared *p)
+{
+    const cim_cc_graph *g = p->graph;
+    for (uint32_t i = 0; i < g->n_ops; i++) {
+        const cim_cc_op *op = &g->ops[i];
+        int64_t pieces = 1;
+        if (op->unit == CIM_CC_UNIT_CROSSBAR)
+            pieces = op->mvms / (op->rows * op->images);
+        for (uint32_t k = 0; op->unit != CIM_CC_UNIT_CROSSBAR && k < op->n_edges; k++) {
+            const cim_cc_edge *e = &g->edges[op->first_edge + k];
+            if (op->images > 1 || e->full || e->num != e->den || e->offset != 0) {
+                pieces = 1;
+                break;
+            }
+            if (e->producer != CIM_CC_INVALID && p->pieces[e->producer] > pieces)
+                pieces = p->pieces[e->producer];
+        }
+        p->pieces[i] = (uint32_t)(pieces < 1 ? 1 : pieces > UINT32_MAX ? UINT32_MAX : pieces);
+    }
+}
+
 /* Who reads a result last, and what fraction of it the first reader to start waits for. */
 static void prepare_readers(cim_cc_prepared *p)
 {
@@ -306,9 +329,11 @@ static bool prepare_all(cim_cc_prepared *p)
     p->breaks = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->breaks);
     p->fill = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->fill);
     p->last_reader = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->last_reader);
+    p->pieces = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->pieces);
     p->traffic_in = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->traffic_in);
     p->traffic_out = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->traffic_out);
-    bool ok = p->traffic_in && p->traffic_out && p->xb && p->breaks && p->fill && p->last_reader;
+    bool ok = p->traffic_in && p->traffic_out && p->xb && p->breaks && p->fill && p->last_reader &&
+              p->pieces;
     for (uint32_t i = 0; ok && i < graph->n_ops; i++)
         if (graph->ops[i].unit == CIM_CC_UNIT_CROSSBAR)
             p->xb[p->n_xb++] = i;
@@ -317,6 +342,7 @@ static bool prepare_all(cim_cc_prepared *p)
         !cim_cc_routes_build(p))
         return false;
     prepare_readers(p);
+    prepare_pieces(p);
     return true;
 }
 

@@ -33,10 +33,12 @@ typedef struct line {
     uint32_t entered;      /* whose first product's start is known, */
     uint32_t closed;       /* and whose whole work is */
     uint32_t firsts, done; /* steps whose first part, whose whole is out */
+    uint32_t served;       /* digital steps whose start is known */
     uint32_t behind;       /* the step of the product that makes room for the next step's first */
     double written;        /* when an operand that is written at run time is there */
     double x;              /* when the work of the closed steps was done */
     double in_link, in_bus, alu, out_bus, out_link; /* of all steps together */
+    double pieces; /* of a row, that its inputs come in and a digital operator works on */
 } line;
 
 typedef struct contest {
@@ -147,13 +149,17 @@ static double product_start(const contest *c, const line *l, uint32_t step, doub
     return fmax(c->starts[at] + floor(i / l->t.copies) * l->t.unit, c->in_first[at] + i * way);
 }
 
-/* When a copy has room for the first product of a step: one product ahead of the one it works on.
- * @return NAN while that is not known yet */
+/* When a copy has room for the first product of a step (a digital operator for the step): when the one
+ * before the one before it starts. @return NAN while that is not known yet */
 static double room_at(const contest *c, line *l, uint32_t step)
 {
+    if (!l->node && l->pieces > 1.0) /* pieces are two ahead of each other: hardly a row */
+        return step == 0 ? 0.0 : l->entered > step - 1 ? c->starts[l->offset + step - 1] : (double)NAN;
     if (!l->node)
-        return l->closed == step ? l->x : (double)NAN;
-    double product = upto(c, l, step) - l->t.copies;
+        return step < 2               ? 0.0
+               : l->served > step - 2 ? c->starts[l->offset + step - 2]
+                                      : (double)NAN;
+    double product = upto(c, l, step) - 2.0 * l->t.copies;
     if (product < 0.0)
         return 0.0;
     if (product >= upto(c, l, l->closed))
@@ -200,8 +206,15 @@ static void enter(contest *c, line *l, uint32_t s)
         if (c->record)
             c->cx->begin[l->offset + s] = out - l->t.unit;
         out += l->t.first_fill;
+    } else if (l->pieces > 1.0 && l->alu > 0.0) {
+        /* all pieces but the last are worked on while the row comes in */
+        double ns = l->alu * share(c, l, s) * 0.5;
+        double start = serve(c, ALU, fmax(first, l->x), ns);
+        c->starts[l->offset + s] = start;
+        l->x = start + ns;
+        out = fmax(out, start + 2.0 * ns / l->pieces);
     }
-    if (c->staggered)
+    if (c->staggered && l->pieces > 1.0)
         push(c, l, s, FIRST_OUT, fmax(out, first));
 }
 
@@ -218,6 +231,16 @@ static void close_products(contest *c, line *l, uint32_t s, double whole, double
     give(c, l, s, fmax(out, now));
 }
 
+/* A step of a digital operator starts. */
+static void run_step(contest *c, line *l, uint32_t s, double start, double ns)
+{
+    if (!(l->pieces > 1.0))
+        c->starts[l->offset + s] = start;
+    l->served = s + 1;
+    l->x = fmax(l->x, start + ns);
+    give(c, l, s, l->x);
+}
+
 /* Steps go on in order as far as their inputs have come. */
 static void go_on(contest *c, line *l, double now)
 {
@@ -230,14 +253,12 @@ static void go_on(contest *c, line *l, double now)
         double whole = fmax(c->in_last[l->offset + s], c->staggered ? now : 0.0);
         if (l->node) {
             close_products(c, l, s, whole, now);
-        } else if (l->alu > 0.0) {
-            l->closed = s + 1; /* until the ALUs are done, `issued` holds the next one back */
-            push(c, l, s, ASK_ALU, whole);
-            return;
         } else {
-            l->x = fmax(l->x, whole);
             l->closed = s + 1;
-            give(c, l, s, l->x);
+            if (l->alu > 0.0)
+                push(c, l, s, ASK_ALU, whole);
+            else
+                run_step(c, l, s, fmax(l->x, whole), 0.0);
         }
     }
     issue(c, l, now);
@@ -280,9 +301,8 @@ static void handle(contest *c, const event *e)
         go_on(c, l, e->at_ns);
         return;
     case ASK_ALU:
-        ns = l->alu * part;
-        l->x = fmax(l->x, serve(c, ALU, e->at_ns, ns) + ns);
-        give(c, l, e->step, l->x);
+        ns = l->alu * part * (l->pieces > 1.0 ? 0.5 : 1.0);
+        run_step(c, l, e->step, serve(c, ALU, e->at_ns, ns), ns);
         go_on(c, l, e->at_ns);
         return;
     case GIVE_BUS:
@@ -331,6 +351,7 @@ static void line_init(contest *c, line *l, cim_cc_op_id id, const cim_cc_node *n
         l->in_link = bits * in / plan->chip.offchip_bits_per_ns;
         l->out_link = bits * out / plan->chip.offchip_bits_per_ns;
     }
+    l->pieces = c->staggered ? (double)plan->prepared->pieces[id] : 1.0;
     if (!node)
         return;
     /* transfers are events here */
