@@ -10,12 +10,14 @@
 
 #include <math.h>
 
+enum { MOST_CHUNKS = 8 };
+
 typedef enum kind { ASK_LINK, ASK_BUS, ASK_ALU, GIVE_BUS, GIVE_LINK, FIRST_OUT, ROW_OUT } kind;
 
 typedef struct event {
     double at_ns;
     double whole_ns; /* of a row on its way: when its last product's inputs or result are there */
-    uint32_t line, step;
+    uint32_t line, step, chunk;
     kind what;
 } event;
 
@@ -29,7 +31,8 @@ typedef struct line {
     cim_cc_queue q;
     uint32_t offset, steps;
     uint32_t issued;       /* steps that have asked for their inputs, */
-    uint32_t arrived;      /* whose inputs have come over the bus, */
+    uint32_t arrived;      /* whose first inputs have come over the bus, */
+    uint32_t complete;     /* and all of them, */
     uint32_t entered;      /* whose first product's start is known, */
     uint32_t closed;       /* and whose whole work is */
     uint32_t firsts, done; /* steps whose first part, whose whole is out */
@@ -38,6 +41,9 @@ typedef struct line {
     double written;        /* when an operand that is written at run time is there */
     double x;              /* when the work of the closed steps was done */
     double in_link, in_bus, alu, out_bus, out_link; /* of all steps together */
+    /* A row goes over the bus in so many chunks, between which others have their turn: as copies have room
+     * for more, and as they have results. */
+    uint32_t in_chunks, out_chunks;
     double pieces; /* of a row, that its inputs come in and a digital operator works on */
 } line;
 
@@ -154,7 +160,9 @@ static double product_start(const contest *c, const line *l, uint32_t step, doub
 static double room_at(const contest *c, line *l, uint32_t step)
 {
     if (!l->node && l->pieces > 1.0) /* pieces are two ahead of each other: hardly a row */
-        return step == 0 ? 0.0 : l->entered > step - 1 ? c->starts[l->offset + step - 1] : (double)NAN;
+        return step == 0               ? 0.0
+               : l->entered > step - 1 ? c->starts[l->offset + step - 1]
+                                       : (double)NAN;
     if (!l->node)
         return step < 2               ? 0.0
                : l->served > step - 2 ? c->starts[l->offset + step - 2]
@@ -250,6 +258,8 @@ static void go_on(contest *c, line *l, double now)
             enter(c, l, s);
         if (!inputs_there(c, l, s, true))
             break;
+        if (l->complete <= s)
+            break;
         double whole = fmax(c->in_last[l->offset + s], c->staggered ? now : 0.0);
         if (l->node) {
             close_products(c, l, s, whole, now);
@@ -275,6 +285,48 @@ static void wake_readers(contest *c, const line *l, double now)
     }
 }
 
+/* A chunk of a row's inputs crosses the bus. */
+static void bring_in(contest *c, line *l, const event *e, double ns, double products)
+{
+    uint32_t at = l->offset + e->step, chunks = l->in_chunks;
+    double start = serve(c, BUS, e->at_ns, ns / chunks), first = start + ns / products;
+    if (e->chunk == 0) {
+        c->in_first[at] = first;
+        if (!l->node && c->record)
+            c->cx->begin[at] = start;
+        l->arrived = e->step + 1;
+    }
+    if (e->chunk + 1 == chunks) {
+        c->in_last[at] = fmax(start + ns / chunks, e->whole_ns + ns / products);
+        l->complete = e->step + 1;
+        return;
+    }
+    /* copies have room for the next chunk when they start on this one */
+    double before = floor(products * e->chunk / chunks), next = first;
+    if (l->node && l->entered > e->step)
+        next = fmax(next, c->starts[at] + floor(before / l->t.copies) * l->t.unit);
+    double left = 1.0 - (e->chunk + 1.0) / chunks; /* of what comes over the link */
+    event more = *e;
+    more.at_ns = fmax(next, e->whole_ns - l->in_link * share(c, l, e->step) * left);
+    more.chunk++;
+    push_event(c, more);
+}
+
+/* A chunk of a row's results crosses the bus. */
+static void bring_out(contest *c, line *l, const event *e, double ns, double products)
+{
+    double start = serve(c, BUS, e->at_ns, ns / l->out_chunks), end = start + ns / l->out_chunks;
+    if (e->chunk + 1 < l->out_chunks) {
+        event more = *e;
+        more.at_ns += fmax(0.0, e->whole_ns - e->at_ns) / (l->out_chunks - e->chunk);
+        more.chunk++;
+        push_event(c, more);
+        return;
+    }
+    push(c, l, e->step, l->out_link > 0.0 ? GIVE_LINK : ROW_OUT,
+         fmax(end, e->whole_ns + ns / products));
+}
+
 static void handle(contest *c, const event *e)
 {
     line *l = &c->lines[e->line];
@@ -291,13 +343,7 @@ static void handle(contest *c, const event *e)
                               .what = ASK_BUS});
         return;
     case ASK_BUS:
-        ns = l->in_bus * part;
-        start = serve(c, BUS, e->at_ns, ns);
-        c->in_first[l->offset + e->step] = start + ns / products;
-        c->in_last[l->offset + e->step] = fmax(start + ns, e->whole_ns + ns / products);
-        if (!l->node && c->record)
-            c->cx->begin[l->offset + e->step] = start;
-        l->arrived = e->step + 1;
+        bring_in(c, l, e, l->in_bus * part, products);
         go_on(c, l, e->at_ns);
         return;
     case ASK_ALU:
@@ -306,10 +352,7 @@ static void handle(contest *c, const event *e)
         go_on(c, l, e->at_ns);
         return;
     case GIVE_BUS:
-        ns = l->out_bus * part;
-        start = serve(c, BUS, e->at_ns, ns);
-        push(c, l, e->step, l->out_link > 0.0 ? GIVE_LINK : ROW_OUT,
-             fmax(start + ns, e->whole_ns + ns / products));
+        bring_out(c, l, e, l->out_bus * part, products);
         return;
     case GIVE_LINK:
         ns = l->out_link * part;
@@ -332,6 +375,11 @@ static void handle(contest *c, const event *e)
 
 /* ---- the run --------------------------------------------------------------------------------------- */
 
+static uint32_t chunks_of(double wanted)
+{
+    return wanted >= MOST_CHUNKS ? MOST_CHUNKS : wanted > 1.0 ? (uint32_t)ceil(wanted) : 1;
+}
+
 static void line_init(contest *c, line *l, cim_cc_op_id id, const cim_cc_node *node, uint32_t pick,
                       cim_cc_stair *stairs)
 {
@@ -352,6 +400,10 @@ static void line_init(contest *c, line *l, cim_cc_op_id id, const cim_cc_node *n
         l->out_link = bits * out / plan->chip.offchip_bits_per_ns;
     }
     l->pieces = c->staggered ? (double)plan->prepared->pieces[id] : 1.0;
+    double row = node ? upto(c, l, s->steps) / s->steps : l->pieces;
+    double round = node ? l->t.copies : 1.0; /* products that are worked on together */
+    l->in_chunks = chunks_of(row / (2.0 * round));
+    l->out_chunks = node ? chunks_of(row / round) : 1;
     if (!node)
         return;
     /* transfers are events here */
