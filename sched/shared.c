@@ -11,8 +11,19 @@
 #include <math.h>
 
 enum { MOST_CHUNKS = 8 };
+/* The share of a row that is worked on and given out before all of it has come in. */
+#define EARLY 0.5
 
-typedef enum kind { ASK_LINK, ASK_BUS, ASK_ALU, GIVE_BUS, GIVE_LINK, FIRST_OUT, ROW_OUT } kind;
+typedef enum kind {
+    ASK_LINK,
+    ASK_BUS,
+    ASK_ALU,
+    GIVE_EARLY,
+    GIVE_BUS,
+    GIVE_LINK,
+    FIRST_OUT,
+    ROW_OUT
+} kind;
 
 typedef struct event {
     double at_ns;
@@ -39,6 +50,8 @@ typedef struct line {
     uint32_t served;       /* digital steps whose start is known */
     uint32_t behind;       /* the step of the product that makes room for the next step's first */
     double written;        /* when an operand that is written at run time is there */
+    double chunk_ns;       /* when copies start on the chunk that came last, */
+    double last_ns;        /* and on the last product of a row in chunks */
     double x;              /* when the work of the closed steps was done */
     double in_link, in_bus, alu, out_bus, out_link; /* of all steps together */
     /* A row goes over the bus in so many chunks, between which others have their turn: as copies have room
@@ -216,14 +229,14 @@ static void enter(contest *c, line *l, uint32_t s)
         out += l->t.first_fill;
     } else if (l->pieces > 1.0 && l->alu > 0.0) {
         /* all pieces but the last are worked on while the row comes in */
-        double ns = l->alu * share(c, l, s) * 0.5;
+        double ns = l->alu * share(c, l, s) * EARLY;
         double start = serve(c, ALU, fmax(first, l->x), ns);
         c->starts[l->offset + s] = start;
         l->x = start + ns;
-        out = fmax(out, start + 2.0 * ns / l->pieces);
+        out = fmax(out, start + fmin(ns, ns / (EARLY * l->pieces)));
     }
     if (c->staggered && l->pieces > 1.0)
-        push(c, l, s, FIRST_OUT, fmax(out, first));
+        push(c, l, s, l->out_bus > 0.0 ? GIVE_EARLY : FIRST_OUT, fmax(out, first));
 }
 
 /* All inputs of a crossbar operator's step are there: its work is known to its end. */
@@ -260,7 +273,8 @@ static void go_on(contest *c, line *l, double now)
             break;
         if (l->complete <= s)
             break;
-        double whole = fmax(c->in_last[l->offset + s], c->staggered ? now : 0.0);
+        double whole = fmax(l->in_chunks > 1 ? l->last_ns : c->in_last[l->offset + s],
+                            c->staggered ? now : 0.0);
         if (l->node) {
             close_products(c, l, s, whole, now);
         } else {
@@ -285,6 +299,25 @@ static void wake_readers(contest *c, const line *l, double now)
     }
 }
 
+/* Rounds of the copies before the first product of a chunk. */
+static double rounds_before(const line *l, uint32_t chunk, double products)
+{
+    return floor(floor(products * chunk / l->in_chunks) / l->t.copies);
+}
+
+/* When copies start on a chunk whose first product's inputs are there: not before they are done with the
+ * chunk before it. */
+static double chunk_start(const contest *c, const line *l, const event *e, double products,
+                          double there)
+{
+    if (!l->node || l->entered <= e->step)
+        return there;
+    if (e->chunk == 0)
+        return fmax(there, c->starts[l->offset + e->step]);
+    double rounds = rounds_before(l, e->chunk, products) - rounds_before(l, e->chunk - 1, products);
+    return fmax(there, l->chunk_ns + rounds * l->t.unit);
+}
+
 /* A chunk of a row's inputs crosses the bus. */
 static void bring_in(contest *c, line *l, const event *e, double ns, double products)
 {
@@ -295,19 +328,25 @@ static void bring_in(contest *c, line *l, const event *e, double ns, double prod
         if (!l->node && c->record)
             c->cx->begin[at] = start;
         l->arrived = e->step + 1;
+        if (l->closed == e->step && l->entered == e->step)
+            enter(c, l, e->step);
     }
+    l->chunk_ns = chunk_start(c, l, e, products, first);
     if (e->chunk + 1 == chunks) {
         c->in_last[at] = fmax(start + ns / chunks, e->whole_ns + ns / products);
+        l->last_ns = c->in_last[at];
+        if (l->node && chunks > 1) {
+            double rounds =
+                floor((products - 1.0) / l->t.copies) - rounds_before(l, e->chunk, products);
+            l->last_ns = fmax(l->last_ns, l->chunk_ns + rounds * l->t.unit);
+        }
         l->complete = e->step + 1;
         return;
     }
     /* copies have room for the next chunk when they start on this one */
-    double before = floor(products * e->chunk / chunks), next = first;
-    if (l->node && l->entered > e->step)
-        next = fmax(next, c->starts[at] + floor(before / l->t.copies) * l->t.unit);
     double left = 1.0 - (e->chunk + 1.0) / chunks; /* of what comes over the link */
     event more = *e;
-    more.at_ns = fmax(next, e->whole_ns - l->in_link * share(c, l, e->step) * left);
+    more.at_ns = fmax(l->chunk_ns, e->whole_ns - l->in_link * share(c, l, e->step) * left);
     more.chunk++;
     push_event(c, more);
 }
@@ -330,7 +369,7 @@ static void bring_out(contest *c, line *l, const event *e, double ns, double pro
 static void handle(contest *c, const event *e)
 {
     line *l = &c->lines[e->line];
-    double part = share(c, l, e->step), start, ns;
+    double part = share(c, l, e->step), start, ns, early;
     double products = fmax(1.0, l->node ? upto(c, l, e->step + 1) - upto(c, l, e->step) : 1.0);
     switch (e->what) {
     case ASK_LINK:
@@ -347,12 +386,18 @@ static void handle(contest *c, const event *e)
         go_on(c, l, e->at_ns);
         return;
     case ASK_ALU:
-        ns = l->alu * part * (l->pieces > 1.0 ? 0.5 : 1.0);
+        ns = l->alu * part * (l->pieces > 1.0 ? 1.0 - EARLY : 1.0);
         run_step(c, l, e->step, serve(c, ALU, e->at_ns, ns), ns);
         go_on(c, l, e->at_ns);
         return;
+    case GIVE_EARLY:
+        ns = l->out_bus * part;
+        start = serve(c, BUS, e->at_ns, EARLY * ns);
+        push(c, l, e->step, FIRST_OUT, start + fmin(EARLY, 1.0 / l->pieces) * ns);
+        return;
     case GIVE_BUS:
-        bring_out(c, l, e, l->out_bus * part, products);
+        early = c->staggered && l->pieces > 1.0 ? EARLY : 0.0;
+        bring_out(c, l, e, l->out_bus * part * (1.0 - early), products);
         return;
     case GIVE_LINK:
         ns = l->out_link * part;
