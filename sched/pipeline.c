@@ -75,6 +75,11 @@ cim_cc_timing cim_cc_op_timing(const cim_cc_context *cx, cim_cc_op_id id, const 
     return t;
 }
 
+bool cim_cc_edge_by_parts(const cim_cc_graph *g, const cim_cc_edge *e, cim_cc_op_id reader)
+{
+    return !e->full && g->ops[reader].images <= 1 && g->ops[e->producer].images <= 1;
+}
+
 /* When the inputs of every step are there: the latest of the producers in this segment. */
 static void gather(const cim_cc_context *cx, const cim_cc_range *range, cim_cc_op_id id,
                    const double *when, double *ready)
@@ -89,8 +94,8 @@ static void gather(const cim_cc_context *cx, const cim_cc_range *range, cim_cc_o
         cim_cc_op_id from = g->edges[k].producer;
         if (from == CIM_CC_INVALID || from < range->first_op)
             continue;
-        /* a step that needs everything cannot start on a part of the last one */
-        const double *done = (g->edges[k].full ? cx->finish : when) + p->stream[from].offset;
+        bool parts = cim_cc_edge_by_parts(g, &g->edges[k], id);
+        const double *done = (parts ? when : cx->finish) + p->stream[from].offset;
         const uint32_t *need = p->need[k];
         for (uint32_t s = 0; s < steps; s++) {
             double t = done[need[s] - 1];
@@ -133,8 +138,9 @@ static void run_products(cim_cc_context *cx, const work *w, double *start, doubl
     *start = w->staggered ? w->first[0] : w->ready[0];
     for (uint32_t s = 0; s < w->steps; s++) {
         double upto = w->products[s], ready = w->ready[s], before = x;
-        double first = w->staggered ? w->first[s] : ready;
-        cim_cc_queue_ready(&q, done, first > written ? first : written, 2 * s);
+        bool one = upto <= done + 1.0; /* the row's only product needs all of its inputs */
+        double first = w->staggered && !one ? w->first[s] : ready;
+        cim_cc_queue_ready(&q, done, first > written ? first : written, 2 * s + one);
         if (w->begin)
             w->begin[s] = cim_cc_queue_done(&q, done + 1.0, NULL) - w->t.unit;
         if (w->staggered) {
@@ -191,7 +197,7 @@ static double latest_input(const cim_cc_context *cx, const cim_cc_range *range, 
         if (producer == CIM_CC_INVALID || producer < range->first_op)
             continue;
         uint32_t step = p->need[k][at.s] - 1;
-        bool first = at.first && !g->edges[k].full;
+        bool first = at.first && cim_cc_edge_by_parts(g, &g->edges[k], at.id);
         double t = (first ? cx->first : cx->finish)[p->stream[producer].offset + step];
         if (t > latest) {
             latest = t;

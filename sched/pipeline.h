@@ -14,6 +14,8 @@ typedef struct cim_cc_timing {
 } cim_cc_timing;
 
 /** @param node  NULL: a digital operator */
+/** Whether a reader may start on a part of the row it needs: not when it needs everything, or whole images. */
+bool cim_cc_edge_by_parts(const cim_cc_graph *g, const cim_cc_edge *e, cim_cc_op_id reader);
 cim_cc_timing cim_cc_op_timing(const cim_cc_context *cx, cim_cc_op_id id, const cim_cc_node *node,
                                uint32_t pick);
 

@@ -151,11 +151,18 @@ static bool inputs_there(const contest *c, const line *l, uint32_t step, bool wh
         if (from == CIM_CC_INVALID || from < c->range->first_op)
             continue;
         const line *p = &c->lines[from - c->range->first_op];
-        uint32_t have = whole || g->edges[k].full ? p->done : p->firsts;
+        bool parts = !whole && cim_cc_edge_by_parts(g, &g->edges[k], l->id);
+        uint32_t have = parts ? p->firsts : p->done;
         if (have < c->cx->flow->need[k][step])
             return false;
     }
     return true;
+}
+
+/* Whether a step's first product needs all of the step's inputs. */
+static bool needs_whole(const contest *c, const line *l, uint32_t step)
+{
+    return !c->staggered || (l->node && upto(c, l, step + 1) <= upto(c, l, step) + 1.0);
 }
 
 /* When a product of a closed step starts: its copy is done with those of the step before it, and its
@@ -193,7 +200,7 @@ static double room_at(const contest *c, line *l, uint32_t step)
 /* Steps whose inputs exist ask for them as soon as their copies have room. */
 static void issue(contest *c, line *l, double now)
 {
-    while (l->issued < l->steps && inputs_there(c, l, l->issued, !c->staggered)) {
+    while (l->issued < l->steps && inputs_there(c, l, l->issued, needs_whole(c, l, l->issued))) {
         double at = room_at(c, l, l->issued);
         if (isnan(at))
             return;
