@@ -1,7 +1,8 @@
 /* The engine of the cycle simulator: events in order of time over first-come-first-served resources.
  *
  * A product enters its copy when its inputs exist and the copy has room (two products between entry and
- * the start of the main leg, so that loading overlaps computing), and goes from leg to leg. A resource
+ * the start of the main leg, so that loading overlaps computing; four between entry and the end of the core
+ * ALU's work, so that results are double-buffered, too), and goes from leg to leg. A resource
  * that only this copy uses is served ahead of time, because nobody can come between; at one that others
  * use too, the product arrives by an event of its own, so that requests are served in order of arrival,
  * ties in order of their making. When a product is finished, readers whose inputs are now there go on.
@@ -11,9 +12,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROOM = 2 };
+enum { ROOM = 2, IN_FLIGHT = 4 };
 
-typedef enum event_kind { EVENT_ROOM, EVENT_ARRIVE, EVENT_FINISH } event_kind;
+typedef enum event_kind { EVENT_ROOM, EVENT_DRAINED, EVENT_ARRIVE, EVENT_FINISH } event_kind;
 
 typedef struct event {
     double at_ns;
@@ -222,6 +223,11 @@ static void go(engine *g, uint32_t node, uint32_t lane_id, int64_t p, int first,
             e.at_ns = start;
             push(g, e);
         }
+        if (leg == CIM_CC_LEG_CORE_ALU && n->leg[l].ns > 0.0) {
+            e.kind = EVENT_DRAINED;
+            e.at_ns = at;
+            push(g, e);
+        }
         if (leg == CIM_CC_LEG_CROSSBAR)
             at += n->collect_ns;
     }
@@ -273,12 +279,15 @@ static void enter(engine *g, uint32_t node, uint32_t lane_id)
 {
     cim_cc_cycle_node *n = &g->s->nodes[node];
     cim_cc_cycle_lane *lane = &g->s->lanes[lane_id];
-    while (lane->next >= 0 && lane->room > 0 && lane->next < n->ready) {
+    while (lane->next >= 0 && lane->room > 0 && lane->in_flight < IN_FLIGHT &&
+           lane->next < n->ready) {
         int64_t p = lane->next;
         if (g->status == CIM_OK)
             g->status = check_inputs(g, n, p);
         lane->next = next_product(n, p);
         lane->room--;
+        if (n->leg[CIM_CC_LEG_CORE_ALU].ns > 0.0)
+            lane->in_flight++;
         if (n->started++ == 0)
             n->start_ns = g->now_ns;
         go(g, node, lane_id, p, 0, g->now_ns);
@@ -465,6 +474,10 @@ static cim_status loop(engine *g)
         switch ((event_kind)e.kind) {
         case EVENT_ROOM:
             g->s->lanes[e.lane].room++;
+            enter(g, e.node, e.lane);
+            break;
+        case EVENT_DRAINED:
+            g->s->lanes[e.lane].in_flight--;
             enter(g, e.node, e.lane);
             break;
         case EVENT_ARRIVE:

@@ -372,7 +372,8 @@ static bool time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
         }
     }
     range->shared_ns = fmax(alu, fmax(bus, link));
-    range->interval_ns = fmax(interval, range->shared_ns);
+    range->interval_ns =
+        fmax(interval, fmax(range->shared_ns, record || cx->recording ? range->core_ns : 0.0));
     range->alone_ns = latency;
     range->latency_ns = fmax(latency, range->shared_ns);
     if ((record || cx->recording) && cim_cc_range_contends(range))

@@ -390,6 +390,7 @@ typedef struct cim_cc_range {
     double latency_ns, interval_ns;
     bool timed;       /* duplication left the times of its picks here */
     double shared_ns; /* work of resources that all operators share; pipelined only */
+    double core_ns;   /* what an inference asks most of a core's resources; recorded only */
     double alone_ns;  /* latency if nobody waited for them; pipelined only */
     double bound_ns;  /* lower bound of the latency over all duplications, 0 when not computed */
     bool contended;   /* recorded with contention for shared resources */
@@ -434,8 +435,8 @@ bool cim_cc_range_time_kept(cim_cc_context *cx, cim_cc_range *range, const uint3
 /** Pass segment: fills segments, picks, operator times. */
 bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
 /** What the picked copies of a range (first_unit, pick) make each other wait for in the cores they share:
- *  paced_unit_ns and paced_fill_ns of its nodes. @return false: out of memory */
-bool cim_cc_share_cores(cim_cc_context *cx, const cim_cc_range *range);
+ *  paced_unit_ns and paced_fill_ns of its nodes, core_ns of the range. @return false: out of memory */
+bool cim_cc_share_cores(cim_cc_context *cx, cim_cc_range *range);
 /** Shares of the chip's resources over the run's time. */
 typedef struct cim_cc_use {
     double cells;     /* that hold weights: the metric utilization */

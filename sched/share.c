@@ -84,11 +84,12 @@ static void pace(const cim_cc_plan *plan, cim_cc_node *n, const core_load *load,
     n->paced_fill_ns = fmax(0.0, product + waits - n->paced_unit_ns);
 }
 
-bool cim_cc_share_cores(cim_cc_context *cx, const cim_cc_range *r)
+bool cim_cc_share_cores(cim_cc_context *cx, cim_cc_range *r)
 {
     cim_cc_plan *plan = cx->plan;
     int64_t cores = plan->arch.chip.cores, per_core = plan->arch.core.crossbars;
     double longest = 0.0;
+    r->core_ns = 0.0;
     for (uint32_t i = r->first; i < r->end; i++) {
         cim_cc_node *n = &plan->nodes[i];
         cim_cc_pace p =
@@ -111,6 +112,9 @@ bool cim_cc_share_cores(cim_cc_context *cx, const cim_cc_range *r)
     }
     for (uint32_t i = r->first; i < r->end; i++)
         pace(plan, &plan->nodes[i], load, longest);
+    for (int64_t c = 0; c < cores; c++)
+        for (int k = 0; k < CIM_CC_N_SHARED; k++)
+            r->core_ns = fmax(r->core_ns, load[c].work[k]);
     cim_arena_rewind(cx->ar, mark);
     return true;
 }
