@@ -2,10 +2,11 @@
  * buffer, its link and its ALU.
  *
  * While copies are compared, a core is taken to hold copies of one operator only. For the schedule that
- * is kept their places are known. Copies of one operator work in step: a product is served when all of
- * them in its fullest core are, which sets its pace when that takes longer than the crossbars do. Copies
- * of others come at other times: of their bursts a product waits for half, as often as it meets one. And
- * no core can do more in an inference than its resources have time for. sched/README.md, "Sharing a
+ * is kept their places are known. Copies of one operator take products in turn: a round of them is served
+ * when all in the fullest core are, which sets the pace when that takes longer than the crossbars do; a
+ * product waits for those that came just before it. Copies of others come at other times: of their bursts a
+ * product waits for half, as often as it meets one, and one that is longer than what copies have loaded
+ * ahead keeps them idle. And no core can do more in an inference than its resources have time for. sched/README.md, "Sharing a
  * core". */
 #include "sched/plan_internal.h"
 
@@ -31,9 +32,17 @@ static double rounds(const cim_cc_plan *plan, const cim_cc_node *n)
     return ceil((double)plan->prepared->breaks[n->xb]->n / (double)n->choice_copies[n->pick]);
 }
 
+/* Products of all of a node's copies in a core, one behind the other, and how often they come in an
+ * inference. */
+typedef struct batch {
+    uint32_t node;
+    double ns, times;
+} batch;
+
 /* A core's resources. */
 typedef struct core_load {
-    double work[CIM_CC_N_SHARED]; /* in an inference */
+    batch longest[CIM_CC_N_SHARED][2]; /* and the next */
+    double work[CIM_CC_N_SHARED];      /* in an inference */
     double wait
         [CIM_CC_N_SHARED]; /* half of every operator's burst times the share of time it is there */
 } core_load;
@@ -56,9 +65,25 @@ static void add_load(const cim_cc_plan *plan, const cim_cc_node *n, int64_t cros
     double times = rounds(plan, n);
     for (int k = 0; k < CIM_CC_N_SHARED; k++) {
         double once = burst(n, crossbars, k);
+        batch b = {.node = (uint32_t)(n - plan->nodes), .ns = once, .times = times};
+        batch *longest = load->longest[k];
         load->work[k] += once * times;
         load->wait[k] += met(once, times, span);
+        if (b.ns > longest[0].ns) {
+            longest[1] = longest[0];
+            longest[0] = b;
+        } else if (b.ns > longest[1].ns) {
+            longest[1] = b;
+        }
     }
+}
+
+/* A batch of others that takes longer than the two products a copy has on their way keeps the copy idle, and
+ * with it, as products are taken in turn, all others of its operator. @return for how long in an inference */
+static double idle_ns(const batch longest[2], uint32_t node, double unit_ns)
+{
+    const batch *b = &longest[longest[0].node == node];
+    return b->times * fmax(0.0, b->ns - 2.0 * unit_ns);
 }
 
 static void pace(const cim_cc_plan *plan, cim_cc_node *n, const core_load *load, double span)
@@ -67,19 +92,29 @@ static void pace(const cim_cc_plan *plan, cim_cc_node *n, const core_load *load,
     int64_t per_core = plan->arch.core.crossbars;
     int64_t first = n->first_unit / per_core;
     int64_t last = (n->first_unit + n->choices[n->pick].weight - 1) / per_core;
-    double waits = 0.0, times = rounds(plan, n);
+    double waits = 0.0, times = rounds(plan, n), units = (double)n->choices[n->pick].weight;
+    /* Products come one after another while the span lasts, rows of them at once: half way in between. */
+    double spacing = 0.5 * span / (double)plan->prepared->breaks[n->xb]->n;
     n->paced_unit_ns = cim_cc_convert_ns(plan, v);
-    for (int k = 0; k < CIM_CC_N_SHARED; k++) {
-        for (int64_t core = first; core <= last; core++) {
-            int64_t crossbars = overlap(n, core, per_core);
+    for (int64_t core = first; core <= last; core++) {
+        int64_t crossbars = overlap(n, core, per_core);
+        double copies = fmax(1.0, (double)crossbars / (double)v->map.crossbars), wait = 0.0;
+        for (int k = 0; k < CIM_CC_N_SHARED; k++) {
             double own = burst(n, crossbars, k), all = load[core].work[k];
-            double alone = burst(n, crossbars < v->map.crossbars ? crossbars : v->map.crossbars, k);
-            waits = fmax(waits, own - alone + load[core].wait[k] - met(own, times, span));
+            double behind = (copies - 1.0) * fmax(0.0, own / copies - spacing);
+            wait = fmax(wait, behind + load[core].wait[k] - met(own, times, span));
             n->paced_unit_ns = fmax(n->paced_unit_ns, own);
             if (all > span && own * times > 0.5 * all) /* most of what the core cannot do */
                 n->paced_unit_ns = fmax(n->paced_unit_ns, all / times);
         }
+        waits += wait * (double)crossbars / units;
     }
+    double idle = 0.0;
+    for (int64_t core = first; core <= last; core++)
+        for (int k = 0; k < CIM_CC_N_SHARED; k++)
+            idle = fmax(idle, idle_ns(load[core].longest[k], (uint32_t)(n - plan->nodes),
+                                      n->paced_unit_ns));
+    n->paced_unit_ns += idle / times;
     double product = v->unit_ns + v->first_fill_ns; /* alone */
     n->paced_fill_ns = fmax(0.0, product + waits - n->paced_unit_ns);
 }
