@@ -205,7 +205,10 @@ static double lengthen_operators(cim_cc_plan *plan, const cim_cc_segment *s)
     for (cim_cc_op_id id = s->first_op; id < s->end_op; id++) {
         cim_cc_op_plan *o = &plan->ops[id];
         double bits = cim_cc_waiting_bits(plan, id);
+        const cim_cc_op *op = &plan->graph->ops[id];
         double link = (bits + cim_cc_border_bits(plan, id)) / plan->chip.offchip_bits_per_ns;
+        if (bits > 0.0 && plan->node_of[id] == UINT32_MAX) /* and the rest of a step */
+            link += (plan->alu_ns[id] + plan->bus_ns[id]) / (double)(op->rows * op->images);
         o->start_ns += added;
         if (bits > 0.0 && link > o->end_ns + added - o->start_ns) {
             added = o->start_ns + link - o->end_ns;

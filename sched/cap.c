@@ -102,7 +102,7 @@ static bool slow_digital(cim_cc_context *cx)
         slow[i] = plan->digital_ns[i];
         if (plan->node_of[i] == UINT32_MAX && slow[i] > 0.0)
             slow[i] = fmax(slow[i], plan->ops[i].cap_pj / cap);
-        plan->ops[i].stage_ns = slow[i];
+        plan->ops[i].stage_ns = slow[i] + plan->digital_fill_ns[i];
     }
     plan->digital_ns = slow;
     return slow != NULL;
@@ -156,7 +156,7 @@ bool cim_cc_schedule_capped(cim_cc_context *cx, cim_status *status)
         plan->digital_ns = digital_ns;
     for (uint32_t i = 0; i < plan->graph->n_ops; i++)
         if (plan->node_of[i] == UINT32_MAX)
-            plan->ops[i].stage_ns = plan->digital_ns[i];
+            plan->ops[i].stage_ns = plan->digital_ns[i] + plan->digital_fill_ns[i];
     *status = cim_cc_choices_build(cx);
     return *status == CIM_OK && try_one(cx, b.copy_budget, &b, status);
 }

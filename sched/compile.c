@@ -77,7 +77,9 @@ bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p
     plan->alu_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->alu_ns);
     plan->bus_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->bus_ns);
     plan->link_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->link_ns);
-    bool ok = plan->ops && plan->digital_ns && plan->alu_ns && plan->bus_ns && plan->link_ns;
+    plan->digital_fill_ns = cim_arena_alloc(ar, plan->graph->n_ops, sizeof *plan->digital_fill_ns);
+    bool ok = plan->ops && plan->digital_ns && plan->digital_fill_ns && plan->alu_ns &&
+              plan->bus_ns && plan->link_ns;
     ok = ok && cim_cc_noc_init(&plan->noc, &plan->arch, ar);
     *status = ok ? CIM_OK : CIM_E_NOMEM;
     if (*status != CIM_OK || !cim_cc_pass_map(cx, status))

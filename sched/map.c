@@ -182,7 +182,11 @@ static void map_shared(cim_cc_plan *plan, cim_cc_op_id id)
         o->limit = busy == plan->alu_ns[id]   ? CIM_CC_LIMIT_ALU
                    : busy == plan->bus_ns[id] ? CIM_CC_LIMIT_GLOBAL_BUFFER
                                               : CIM_CC_LIMIT_OFFCHIP;
-    plan->digital_ns[id] = o->stage_ns = busy;
+    double steps = (double)(op->rows * op->images);
+    plan->digital_ns[id] = busy;
+    plan->digital_fill_ns[id] =
+        (plan->alu_ns[id] + plan->bus_ns[id] + plan->link_ns[id] - busy) / steps;
+    o->stage_ns = busy + plan->digital_fill_ns[id];
 }
 
 static void chip_rates(cim_cc_plan *plan)

@@ -59,6 +59,7 @@ cim_cc_timing cim_cc_op_timing(const cim_cc_context *cx, cim_cc_op_id id, const 
     if (!node) {
         t.occupancy = cx->plan->digital_ns[id];
         t.step = t.occupancy / cx->flow->stream[id].steps;
+        t.fill = cx->plan->digital_fill_ns[id];
         return t;
     }
     const cim_cc_variant *v = cim_cc_node_variant(node, pick);
@@ -171,11 +172,11 @@ static void run_steps(const work *w, double *start, double *end)
         x = (x > w->ready[s] ? x : w->ready[s]) + w->t.step;
         if (w->begin)
             w->begin[s] = from;
+        w->ready[s] = x + w->t.fill;
         if (w->staggered)
-            w->first[s] = w->whole_rows ? x : from;
-        w->ready[s] = x;
+            w->first[s] = w->whole_rows ? w->ready[s] : from;
     }
-    *end = x;
+    *end = x + w->t.fill;
 }
 
 /* A moment that someone waits for: step s of an operator is done, or the first part of it is. */
@@ -246,11 +247,11 @@ static spot back_digital(const cim_cc_context *cx, const cim_cc_range *range, sp
     bool staggered = cim_cc_staggered(cx->plan);
     at.first = at.first && cx->plan->prepared->pieces[at.id] > 1;
     if (!at.first)
-        *constant += t->step;
+        *constant += t->step + t->fill;
     while (at.s > 0) {
         spot waiting = at; /* the first part of a result waits for the first part of the inputs */
         waiting.first = at.first && staggered;
-        if (latest_input(cx, range, waiting, &from) >= done[at.s - 1])
+        if (latest_input(cx, range, waiting, &from) >= done[at.s - 1] - t->fill)
             break;
         at = (spot){.id = at.id, .s = at.s - 1};
         *constant += t->step;
@@ -388,7 +389,7 @@ static void time_sequential(cim_cc_context *cx, cim_cc_range *range, const uint3
     double now = 0.0;
     uint32_t next = range->first;
     for (cim_cc_op_id id = range->first_op; id < range->end_op; id++) {
-        double stage = plan->digital_ns[id];
+        double stage = plan->digital_ns[id] + plan->digital_fill_ns[id];
         if (plan->node_of[id] != UINT32_MAX) {
             stage = plan->nodes[next].choices[picks[next]].cost;
             next++;

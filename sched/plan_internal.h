@@ -278,6 +278,7 @@ struct cim_cc_plan {
                              NULL: in order of their numbers */
     uint32_t *node_of;  /* per operator: its last part, UINT32_MAX for others */
     double *digital_ns; /* per operator: busy time of digital operators, 0 for others */
+    double *digital_fill_ns; /* of their last step what its slowest resource does not take */
     double *alu_ns, *bus_ns,
         *link_ns; /* per operator: what it needs of resources that all share: the
                                           ALUs (digital operators), the global buffer's port, and the

@@ -31,6 +31,7 @@ typedef struct drawer {
     cim_cc_leg main;
     double total, copies;         /* products of an inference */
     double at[CIM_CC_N_LEGS];     /* of the first product, from its first leg on */
+    double way;                   /* of one product through all legs */
     double pace_in, pace;         /* between rounds: up to the main leg, and beyond it */
     double spread;                /* from the first copy's start to the last one's, in a round */
     double low_ns, high_ns;       /* draws are in between */
@@ -236,6 +237,7 @@ static void open_drawer(const cim_cc_context *cx, const cim_cc_segment *s, cim_c
         if (l < (int)w->main)
             w->spread = fmax(w->spread, w->leg[l].ns - w->leg[l].one_ns);
     }
+    w->way = now;
 }
 
 /* ---- runs ---------------------------------------------------------------------------------------------- */
@@ -349,8 +351,8 @@ static void draw_operator(const cim_cc_context *cx, const cim_cc_segment *s, cim
     } else {
         w.low_ns = from + before;
         w.high_ns = o->end_ns;
-        draw_run(&w, from + before, o->end_ns - from - before - (n ? n->paced_fill_ns : 0.0),
-                 w.total, 1.0);
+        double fill = n ? n->paced_fill_ns : w.way - w.pace;
+        draw_run(&w, from + before, o->end_ns - from - before - fill, w.total, 1.0);
     }
 }
 

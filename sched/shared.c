@@ -456,8 +456,10 @@ static void line_init(contest *c, line *l, cim_cc_op_id id, const cim_cc_node *n
     double round = node ? l->t.copies : 1.0; /* products that are worked on together */
     l->in_chunks = chunks_of(row / (2.0 * round));
     l->out_chunks = node ? chunks_of(row / round) : 1;
-    if (!node)
+    if (!node) {
+        l->t.fill = 0.0;
         return;
+    }
     /* transfers are events here */
     double moving = (plan->bus_ns[id] + plan->link_ns[id]) / upto(c, l, s->steps);
     l->t.fill -= moving;
