@@ -362,6 +362,8 @@ static void draw_reload(const cim_cc_plan *plan, uint32_t segment, cim_cc_draws 
     const cim_cc_segment *s = &plan->segments[segment];
     const cim_cost_chip *c = &plan->chip;
     double ev[CIM_COST_N_EVENTS];
+    if (!(s->reload_ns > 0.0))
+        return; /* an unlimited link takes no time: energy without power */
     cim_cc_count_reload(plan, segment, ev);
     cim_cc_draw w = {.from_ns = s->reload_from_ns,
                      .to_ns = s->reload_from_ns + s->reload_ns,
@@ -370,7 +372,7 @@ static void draw_reload(const cim_cc_plan *plan, uint32_t segment, cim_cc_draws 
                      .leg = CIM_CC_LEG_WRITE};
     add(d, w, ev[CIM_EV_CELL_WRITE] * c->unit_pj[CIM_EV_CELL_WRITE]);
     w.leg = CIM_CC_LEG_WEIGHTS;
-    if (isfinite(c->offchip_bits_per_ns) && s->reload_ns > 0.0)
+    if (isfinite(c->offchip_bits_per_ns))
         w.use = ev[CIM_EV_OFFCHIP_BIT] / c->offchip_bits_per_ns / s->reload_ns;
     add(d, w, ev[CIM_EV_OFFCHIP_BIT] * c->unit_pj[CIM_EV_OFFCHIP_BIT]);
 }
