@@ -159,7 +159,11 @@ void cim_cc_count_op(const cim_cc_plan *plan, cim_cc_op_id id, double ev[CIM_COS
     ev[CIM_EV_NOC_BIT_HOP] += plan->ops[id].route_bit_hops;
     if (op->unit == CIM_CC_UNIT_NONE)
         return;
-    const cim_cc_node *n = plan->node_of[id] == UINT32_MAX ? NULL : &plan->nodes[plan->node_of[id]];
+    const cim_cc_node *n = NULL;
+    if (plan->node_of[id] != UINT32_MAX) { /* of parts the first, which is a full one */
+        n = &plan->nodes[plan->node_of[id]];
+        n -= n->part;
+    }
     if (n) {
         count_products(plan, op, n, &cim_cc_node_picked(n)->map, ev);
     } else {

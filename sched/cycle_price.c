@@ -65,8 +65,8 @@ static void shared_times(const cim_cc_plan *plan, cim_cc_cycle_node *n)
     n->leg[CIM_CC_LEG_L0_OUT].ns = bits_of(plan, n->moved_out) / c->l0_bits_per_ns;
 }
 
-static void core_times(const cim_cc_cycle_source *source, const cim_cc_cycle_segment *s,
-                       cim_cc_cycle_node *n)
+static void core_times(const cim_cc_cycle_source *source, const cim_cc_flow_op *block,
+                       const cim_cc_cycle_segment *s, cim_cc_cycle_node *n)
 {
     static const cim_cc_leg leg[CIM_CC_N_CORE] = {[CIM_CC_CORE_NOC_IN] = CIM_CC_LEG_NOC_IN,
                                                   [CIM_CC_CORE_L1] = CIM_CC_LEG_L1,
@@ -75,7 +75,11 @@ static void core_times(const cim_cc_cycle_source *source, const cim_cc_cycle_seg
     const cim_cc_plan *plan = source->plan;
     const cim_cost_chip *c = &plan->chip;
     const cim_cc_op *op = &plan->graph->ops[n->op];
-    const cim_cc_mapping *map = &cim_cc_node_picked(&plan->nodes[plan->node_of[n->op]])->map;
+    const cim_cc_node *node = &plan->nodes[plan->node_of[n->op]];
+    const cim_cc_mapping *map;
+    if (block->part < node->n_parts)
+        node -= node->part - block->part;
+    map = &cim_cc_node_picked(node)->map;
     double deliveries = 1.0 + cim_cc_input_deliveries(&plan->arch, map);
     for (uint32_t k = n->first_lane; k < s->n_lanes; k++)
         for (uint32_t i = 0; i < s->lanes[k].n_parts; i++) {
@@ -127,7 +131,7 @@ void cim_cc_cycle_price(const cim_cc_cycle_source *source, const cim_cc_flow_op 
         n->main = CIM_CC_LEG_CROSSBAR;
         n->leg[CIM_CC_LEG_CROSSBAR].ns = (double)(phases * n->row_groups) * plan->chip.step_ns;
         n->collect_ns = plan->chip.mvm_fill_ns;
-        core_times(source, s, n);
+        core_times(source, block, s, n);
         price_operand(plan, block, n);
     } else {
         n->main = CIM_CC_LEG_POOL;

@@ -126,15 +126,14 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
     v->before_ns = cim_cc_before_ns(plan, op, m);
 }
 
-static void time_write(const cim_cc_plan *plan, const cim_cc_op *op, const cim_cc_mapping *m,
-                       cim_cc_node *n)
+static void time_write(const cim_cc_plan *plan, const cim_cc_op *op, double share, cim_cc_node *n)
 {
     const cim_hw_arch *a = &plan->arch;
-    double share = 1.0 / n->n_parts;
+    const cim_cc_mapping *m = &n->variants->map;
     double weights = (double)op->matrix_rows * (double)op->matrix_cols * (double)op->groups * share;
     n->write_cells = weights * (double)(m->slices * m->polarities);
     if (cim_cc_op_is_written(op)) { /* at run time, not before */
-        n->operand_pj = cim_cc_written_pj(plan, op) * share;
+        n->operand_pj = cim_cc_written_pj(plan, op) / n->n_parts;
         return;
     }
     n->write_ns = (double)m->rows_used * plan->chip.write_row_ns;
@@ -269,19 +268,55 @@ static bool count_nodes(cim_cc_plan *plan, uint64_t *total)
     return true;
 }
 
-/* The variant of a part that is one tile of the last row of tiles, which may have fewer rows than others.
- * @return v where that is no different */
-static const cim_cc_variant *short_tile(const cim_cc_plan *plan, const cim_cc_op *op,
-                                        cim_cc_op_id id, const cim_cc_variant *v,
-                                        cim_cc_variant *own)
+/* A part of an operator larger than the chip: a run of tiles. */
+typedef struct part_of {
+    int64_t rows;   /* of its fullest crossbar */
+    double weights; /* share of the operator's */
+} part_of;
+
+/* Rows in use and physical columns times rows of a tile, tiles in column-major order. */
+static part_of tile_at(const cim_cc_op *op, const cim_cc_mapping *m, int64_t tile)
 {
-    int64_t rows = op->matrix_rows - (v->map.row_tiles - 1) * v->map.tile_rows;
-    if (v->map.crossbars > v->map.piece || v->map.row_tiles == 1 || rows == v->map.rows_used)
-        return v;
-    *own = *v;
+    int64_t set = tile / (m->row_tiles * m->col_tiles), at = tile % (m->row_tiles * m->col_tiles);
+    int64_t groups = op->groups - set * m->pack, width = op->matrix_cols * m->weight_cols;
+    groups = groups < m->pack ? groups : m->pack;
+    int64_t row = at % m->row_tiles, col = at / m->row_tiles;
+    int64_t rows = row + 1 < m->row_tiles ? m->tile_rows : op->matrix_rows - row * m->tile_rows;
+    int64_t cols = col + 1 < m->col_tiles ? m->tile_cols : width - col * m->tile_cols;
+    return (part_of){.rows = rows * groups, .weights = (double)(rows * cols * groups)};
+}
+
+static part_of part_at(const cim_cc_op *op, const cim_cc_mapping *m, int64_t part)
+{
+    int64_t tiles = m->crossbars / m->piece, first = part * tiles, end = first + tiles;
+    int64_t all = cim_cc_ceil_div(op->groups, m->pack) * m->row_tiles * m->col_tiles;
+    double whole =
+        (double)op->matrix_rows * (double)op->groups * (double)(op->matrix_cols * m->weight_cols);
+    part_of p = {0};
+    for (int64_t t = first; t < end && t < all; t++) {
+        part_of tile = tile_at(op, m, t);
+        p.rows = tile.rows > p.rows ? tile.rows : p.rows;
+        p.weights += tile.weights / whole;
+    }
+    return p;
+}
+
+/* The variant of a part: the operator's, the one before's, or one of its own, whose crossbars use fewer
+ * rows. @return NULL: out of memory */
+static const cim_cc_variant *part_variant(cim_cc_context *cx, cim_cc_op_id id,
+                                          const cim_cc_variant *whole, const cim_cc_variant *before,
+                                          int64_t rows)
+{
+    const cim_cc_plan *plan = cx->plan;
+    if (rows == whole->map.rows_used || rows == before->map.rows_used)
+        return rows == whole->map.rows_used ? whole : before;
+    cim_cc_variant *own = cim_arena_take(cx->ar, 1, sizeof *own);
+    if (!own)
+        return NULL;
+    *own = *whole;
     own->map.rows_used = rows;
     own->map.row_groups = cim_cc_ceil_div(rows, plan->arch.crossbar.parallel_rows);
-    time_product(plan, op, id, own);
+    time_product(plan, &plan->graph->ops[id], id, own);
     return own;
 }
 
@@ -305,18 +340,25 @@ static bool map_operator(cim_cc_context *cx, uint32_t xb)
                                            : crossbars;
         time_product(plan, op, id, &v[0]);
     }
-    cim_cc_variant *kept = cim_arena_take(cx->ar, n_variants + 1, sizeof *kept);
+    cim_cc_variant *kept = cim_arena_take(cx->ar, n_variants, sizeof *kept);
     if (!kept)
         return false;
     memcpy(kept, v, n_variants * sizeof *kept);
-    const cim_cc_variant *last = parts > 1 ? short_tile(plan, op, id, kept, &kept[1]) : kept;
+    const cim_cc_variant *before = kept;
     for (int64_t k = 0; k < parts; k++) {
         cim_cc_node *n = &plan->nodes[plan->n_nodes];
         n->op = id;
         n->xb = xb;
         n->part = (uint32_t)k;
         n->n_parts = (uint32_t)parts;
-        n->variants = parts > 1 && (k + 1) % kept->map.row_tiles == 0 ? last : kept;
+        part_of part = {.weights = 1.0};
+        n->variants = kept;
+        if (parts > 1) {
+            part = part_at(op, &kept->map, k);
+            n->variants = before = part_variant(cx, id, kept, before, part.rows);
+            if (!before)
+                return false;
+        }
         n->n_variants = n_variants;
         n->units = kept[0].units;
         /* a written operand crosses the bus before the first product: before_ns */
@@ -326,7 +368,7 @@ static bool map_operator(cim_cc_context *cx, uint32_t xb)
         n->floor_ns = fmax(bus, plan->link_ns[id]);
         n->limit_floor =
             bus >= plan->link_ns[id] ? CIM_CC_LIMIT_GLOBAL_BUFFER : CIM_CC_LIMIT_OFFCHIP;
-        time_write(plan, op, &n->variants->map, n);
+        time_write(plan, op, part.weights, n);
         plan->node_of[id] = plan->n_nodes++;
     }
     return true;
