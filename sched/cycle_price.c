@@ -208,8 +208,9 @@ void cim_cc_cycle_price_rest(cim_cc_cycle_segment *s, uint32_t *by)
 {
     uint32_t any = UINT32_MAX;
     find_hosts(s, by);
-    for (uint32_t i = 0; i < s->n_nodes && any == UINT32_MAX; i++)
-        any = takes_time(&s->nodes[i]) ? i : UINT32_MAX;
+    for (uint32_t i = 0; i < s->n_nodes && !may_host(s, any); i++)
+        if (takes_time(&s->nodes[i]) && (any == UINT32_MAX || may_host(s, i)))
+            any = i;
     for (uint32_t i = 0; i < s->n_nodes; i++) {
         uint32_t to = by[i] == UINT32_MAX ? any : by[i];
         if (to != UINT32_MAX && to != i)

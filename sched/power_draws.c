@@ -60,6 +60,19 @@ static bool may_host(const cim_cc_plan *plan, cim_cc_op_id id)
     return id != CIM_CC_INVALID && plan->graph->ops[id].unit != CIM_CC_UNIT_NONE;
 }
 
+/* Who has no producer or reader in the segment that takes time draws with the segment's first operator that
+ * does. */
+static void host_rest(const cim_cc_plan *plan, const cim_cc_segment *s, cim_cc_draws *d)
+{
+    cim_cc_op_id any = CIM_CC_INVALID;
+    for (cim_cc_op_id id = s->first_op; id < s->end_op && !may_host(plan, any); id++)
+        if (takes_time(plan, id) && (any == CIM_CC_INVALID || may_host(plan, id)))
+            any = id;
+    for (cim_cc_op_id id = s->first_op; id < s->end_op; id++)
+        if (d->host[id] == CIM_CC_INVALID)
+            d->host[id] = any;
+}
+
 /* Whose time an operator's energy is drawn in. Readers come later, so two sweeps do. */
 static bool find_hosts(const cim_cc_context *cx, cim_cc_draws *d)
 {
@@ -89,6 +102,8 @@ static bool find_hosts(const cim_cc_context *cx, cim_cc_draws *d)
                 plan->ops[from].segment == plan->ops[id].segment && may_host(plan, d->host[id]))
                 d->host[from] = d->host[id];
         }
+    for (uint32_t k = 0; k < plan->n_segments; k++)
+        host_rest(plan, &plan->segments[k], d);
     for (cim_cc_op_id id = 0; id < g->n_ops; id++)
         d->pj[d->host[id] == CIM_CC_INVALID ? id : d->host[id]] += plan->ops[id].energy_pj;
     return true;
