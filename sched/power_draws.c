@@ -206,7 +206,8 @@ static void settle(drawer *w)
     w->leg[w->main].pj += fmax(0.0, all - own); /* of operators that take no time */
     for (int l = 0; l < CIM_CC_N_LEGS; l++) {
         leg_use *leg = &w->leg[l];
-        if (l == (int)w->main || (leg->one_ns > 0.0 && leg->pj > little * all))
+        bool shorter = leg->one_ns > w->leg[w->main].one_ns; /* little energy, but at more power */
+        if (l == (int)w->main || (leg->one_ns > 0.0 && (shorter || leg->pj > little * all)))
             continue;
         w->leg[w->main].pj += leg->pj;
         leg->pj = 0.0;
