@@ -253,6 +253,9 @@ static void open_drawer(const cim_cc_context *cx, const cim_cc_segment *s, cim_c
         if (l < (int)w->main)
             w->spread = fmax(w->spread, w->leg[l].ns - w->leg[l].one_ns);
     }
+    /* both ways over one bus, over one link */
+    w->pace = fmax(w->pace, w->leg[CIM_CC_LEG_L0_IN].ns + w->leg[CIM_CC_LEG_L0_OUT].ns);
+    w->pace = fmax(w->pace, w->leg[CIM_CC_LEG_OFFCHIP_IN].ns + w->leg[CIM_CC_LEG_OFFCHIP_OUT].ns);
     w->way = now;
 }
 
