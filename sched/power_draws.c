@@ -195,15 +195,29 @@ static void time_shared(const cim_cc_plan *plan, drawer *w)
             w->leg[l].ns = w->leg[l].one_ns * w->copies;
 }
 
+/* Energy of operators that take no time and are drawn with this one. A part draws for those of its own
+ * segment, and what it draws is counted as a share of all parts. */
+static double hosted_pj(const cim_cc_plan *plan, const cim_cc_segment *s, cim_cc_op_id id,
+                        const cim_cc_node *n, const cim_cc_draws *d)
+{
+    double sum = 0.0;
+    if (!n || n->n_parts == 1)
+        return fmax(0.0, d->pj[id] - plan->ops[id].energy_pj);
+    for (cim_cc_op_id other = s->first_op; other < s->end_op; other++)
+        if (other != id && d->host[other] == id)
+            sum += plan->ops[other].energy_pj;
+    return sum * n->n_parts;
+}
+
 /* Energy of what takes no time, or is hardly seen, is drawn while the main leg works. */
-static void settle(drawer *w)
+static void settle(drawer *w, double hosted)
 {
     static const double little = 0.005;
-    double own = 0.0, all = w->d->pj[w->id];
+    double all = hosted;
     uint32_t merged = 0;
     for (int l = 0; l < CIM_CC_N_LEGS; l++)
-        own += w->leg[l].pj;
-    w->leg[w->main].pj += fmax(0.0, all - own); /* of operators that take no time */
+        all += w->leg[l].pj;
+    w->leg[w->main].pj += hosted;
     for (int l = 0; l < CIM_CC_N_LEGS; l++) {
         leg_use *leg = &w->leg[l];
         bool shorter = leg->one_ns > w->leg[w->main].one_ns; /* little energy, but at more power */
@@ -242,7 +256,7 @@ static void open_drawer(const cim_cc_context *cx, const cim_cc_segment *s, cim_c
         if (!(w->leg[w->main].one_ns > 0.0) && w->leg[l].one_ns > 0.0)
             w->main = (cim_cc_leg)l; /* an unlimited ALU: a bus paces the steps */
     }
-    settle(w);
+    settle(w, hosted_pj(plan, s, id, n, d));
     double now = 0.0;
     for (int l = 0; l < CIM_CC_N_LEGS; l++) {
         w->at[l] = now;
