@@ -57,7 +57,11 @@ static bool keeps_cap(const cim_cc_plan *plan, const cim_cc_node *n, const curso
 static void add_choice(const cim_cc_plan *plan, cim_cc_node *n, const cursor *c, uint32_t variant)
 {
     cim_cc_pace p = cim_cc_copies_pace(plan, c->v, (double)c->copies);
-    double busy = fmax((double)c->rounds * p.unit_ns, n->floor_ns);
+    double floor_ns = n->floor_ns;
+    if (!cim_cc_pipelined(plan) &&
+        floor_ns > 0.0) /* the last transfer is followed by its product */
+        floor_ns += p.unit_ns - floor_ns / (double)plan->prepared->breaks[n->xb]->n;
+    double busy = fmax((double)c->rounds * p.unit_ns, floor_ns);
     double stage = busy + c->v->before_ns + p.fill_ns;
     int64_t weight = c->copies * c->v->units;
     if (!keeps_cap(plan, n, c, busy + p.fill_ns))

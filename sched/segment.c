@@ -337,8 +337,9 @@ static void place_operators(cim_cc_plan *plan)
         double stage = n->choices[n->pick].cost;
         const cim_cc_variant *v = cim_cc_node_picked(n);
         cim_cc_pace p = cim_cc_copies_pace(plan, v, (double)n->choice_copies[n->pick]);
-        double rest = v->before_ns + p.fill_ns;
-        o->limit = stage > n->floor_ns + rest || n->floor_ns <= 0.0 ? p.limit : n->limit_floor;
+        double rest = v->before_ns + p.fill_ns, products = (double)plan->prepared->breaks[n->xb]->n;
+        double own = ceil(products / (double)n->choice_copies[n->pick]) * p.unit_ns + rest;
+        o->limit = own >= stage * (1.0 - 1e-12) || n->floor_ns <= 0.0 ? p.limit : n->limit_floor;
         if (v->before_ns > stage - rest)
             o->limit = CIM_CC_LIMIT_WRITE;
         if (n->n_parts == 1) {
