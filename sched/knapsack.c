@@ -1,4 +1,5 @@
 #include "sched/knapsack.h"
+#include "hwspace/base/real.h"
 
 #include <float.h>
 #include <math.h>
@@ -79,8 +80,8 @@ static double find_lambda(const cim_cc_class *classes, const relaxation *rx, int
     for (uint32_t i = 0; i < rx->n; i++) {
         const hull *h = &rx->hulls[i];
         if (h->n > 1) {
-            hi = fmax(hi, h->slope[1]);
-            lo = fmin(lo, h->slope[h->n - 1]);
+            hi = cim_max(hi, h->slope[1]);
+            lo = cim_min(lo, h->slope[h->n - 1]);
         }
     }
     lo *= 0.5; /* at lo everything would be bought: not feasible; at hi nothing: feasible */
@@ -253,7 +254,7 @@ static cim_status extend(const cim_cc_class *c, double reduced_min, double lambd
         double reduced = c->choices[j].cost + lambda * (double)c->choices[j].weight - reduced_min;
         if (reduced > gap)
             continue;
-        n = merge_choice(from, x, n, &c->choices[j], fmax(reduced, 0.0), j, budget, gap, y);
+        n = merge_choice(from, x, n, &c->choices[j], cim_max(reduced, 0.0), j, budget, gap, y);
         state *t = x;
         x = y;
         y = t;
@@ -355,7 +356,7 @@ static int64_t pick_below(const cim_cc_class *classes, uint32_t n, double limit,
         }
         pick[i] = lo;
         weight += c->choices[lo].weight;
-        *largest = fmax(*largest, c->choices[lo].cost);
+        *largest = cim_max(*largest, c->choices[lo].cost);
     }
     return weight;
 }
@@ -365,15 +366,15 @@ double cim_cc_knapsack_min_max(const cim_cc_class *classes, uint32_t n, int64_t 
 {
     double floor_limit = 0.0, top = 0.0, largest;
     for (uint32_t i = 0; i < n; i++) {
-        floor_limit = fmax(floor_limit, classes[i].choices[classes[i].n - 1].cost);
-        top = fmax(top, classes[i].choices[0].cost);
+        floor_limit = cim_max(floor_limit, classes[i].choices[classes[i].n - 1].cost);
+        top = cim_max(top, classes[i].choices[0].cost);
     }
     if (pick_below(classes, n, floor_limit, pick, &largest) <= budget)
         return largest;
     if (pick_below(classes, n, top, pick, &largest) > budget)
         return NAN;
     double lo = floor_limit, hi = largest; /* lo infeasible, hi feasible and attained */
-    while (hi - lo > hi * fmax(accuracy, 1e-13)) {
+    while (hi - lo > hi * cim_max(accuracy, 1e-13)) {
         double mid = lo + (hi - lo) / 2;
         if (mid <= lo || mid >= hi)
             break;

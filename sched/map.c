@@ -1,6 +1,7 @@
 /* Pass map: how each crossbar operator sits on crossbars, what one product costs in time, and how
  * an operator larger than the chip is cut into parts. Equations: sched/README.md, "Mapping". */
 #include "sched/dynamic.h"
+#include "hwspace/base/real.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,10 +21,10 @@ static double local_bits_by_columns(const cim_cc_op *op, const cim_hw_arch *a,
     int64_t row_tiles = whole * m->row_tiles + (part < m->row_tiles ? part : m->row_tiles);
     int64_t col_tiles = whole * m->col_tiles + cim_cc_ceil_div(rest, line);
     int64_t outputs = m->pack * cim_cc_ceil_div(m->tile_cols, m->weight_cols);
-    double rows = fmin((double)row_tiles * (double)m->rows_used,
-                       (double)op->matrix_rows * (double)op->groups);
+    double rows = cim_min((double)row_tiles * (double)m->rows_used,
+                          (double)op->matrix_rows * (double)op->groups);
     double cols =
-        fmin((double)col_tiles * (double)outputs, (double)op->matrix_cols * (double)op->groups);
+        cim_min((double)col_tiles * (double)outputs, (double)op->matrix_cols * (double)op->groups);
     return (rows + cols) * (double)a->workload.activation_bits;
 }
 
@@ -36,10 +37,10 @@ double cim_cc_local_bits(const cim_cc_op *op, const cim_hw_arch *a, const cim_cc
     int64_t per_row = m->col_tiles * m->piece;
     int64_t rows_of_tiles = m->column_major ? (tiles < m->row_tiles ? tiles : m->row_tiles)
                                             : cim_cc_ceil_div(tiles, per_row);
-    double rows = fmin((double)rows_of_tiles * (double)m->rows_used,
-                       (double)op->matrix_rows * (double)op->groups);
-    double cols = fmin((double)tiles * (double)a->crossbar.cols,
-                       (double)op->matrix_cols * (double)op->groups);
+    double rows = cim_min((double)rows_of_tiles * (double)m->rows_used,
+                          (double)op->matrix_rows * (double)op->groups);
+    double cols = cim_min((double)tiles * (double)a->crossbar.cols,
+                          (double)op->matrix_cols * (double)op->groups);
     return (rows + cols) * (double)a->workload.activation_bits;
 }
 
@@ -53,14 +54,14 @@ double cim_cc_convert_ns(const cim_cc_plan *plan, const cim_cc_variant *v)
 double cim_cc_core_ns(const cim_cc_plan *plan, const cim_cc_variant *v, int resource)
 {
     double per_core = (double)plan->arch.core.crossbars, crossbars = (double)v->map.crossbars;
-    return v->core_ns[resource] * fmin(1.0, per_core / crossbars);
+    return v->core_ns[resource] * cim_min(1.0, per_core / crossbars);
 }
 
 /* Copies that share a core. One that takes several cores has its fullest for itself. */
 double cim_cc_sharers(const cim_cc_plan *plan, const cim_cc_variant *v, double copies)
 {
     double most = (double)plan->arch.core.crossbars / (double)v->map.crossbars;
-    return plan->units_are_cores || most < 1.0 ? 1.0 : fmin(copies, most);
+    return plan->units_are_cores || most < 1.0 ? 1.0 : cim_min(copies, most);
 }
 
 /* The resources one product of one copy uses, one after another. Products of a copy follow each
@@ -82,20 +83,25 @@ cim_cc_pace cim_cc_variant_pace(const cim_cc_plan *plan, const cim_cc_variant *v
     for (int k = 0; k < CIM_CC_N_SHARED; k++) {
         double ns = cim_cc_core_ns(plan, v, k);
         once += ns;
-        most = fmax(most, ns * (sharers - 1.0));
+        most = cim_max(most, ns * (sharers - 1.0));
         if (ns * sharers > p.unit_ns) {
             p.unit_ns = ns * sharers;
             p.limit = limit_of[k];
         }
     }
     p.first_fill_ns = v->pass_ns + (once - p.unit_ns);
-    p.fill_ns = fmax(0.0, p.first_fill_ns + most);
+    p.fill_ns = cim_max(0.0, p.first_fill_ns + most);
     return p;
 }
 
 cim_cc_pace cim_cc_copies_pace(const cim_cc_plan *plan, const cim_cc_variant *v, double copies)
 {
-    return cim_cc_variant_pace(plan, v, cim_cc_pipelined(plan) ? INFINITY : copies);
+    if (!cim_cc_pipelined(plan))
+        return cim_cc_variant_pace(plan, v, copies);
+    return (cim_cc_pace){.unit_ns = v->unit_ns,
+                         .fill_ns = v->fill_ns,
+                         .first_fill_ns = v->first_fill_ns,
+                         .limit = v->limit};
 }
 
 /* What a product asks of every resource. */
@@ -176,7 +182,7 @@ static void map_shared(cim_cc_plan *plan, cim_cc_op_id id)
         (double)op->alu_add * c->alu_add_cycles + (double)op->alu_mul * c->alu_mul_cycles +
         (double)op->alu_div * c->alu_div_cycles + (double)op->alu_special * c->alu_special_cycles;
     plan->alu_ns[id] = work / plan->alu_ops_per_ns;
-    double busy = fmax(plan->alu_ns[id], fmax(plan->bus_ns[id], plan->link_ns[id]));
+    double busy = cim_max(plan->alu_ns[id], cim_max(plan->bus_ns[id], plan->link_ns[id]));
     if (busy > 0.0)
         o->limit = busy == plan->alu_ns[id]   ? CIM_CC_LIMIT_ALU
                    : busy == plan->bus_ns[id] ? CIM_CC_LIMIT_GLOBAL_BUFFER
@@ -365,7 +371,7 @@ static bool map_operator(cim_cc_context *cx, uint32_t xb)
         double bus = plan->bus_ns[id] - cim_cc_written_elements(op) *
                                             (double)plan->arch.workload.activation_bits /
                                             plan->chip.l0_bits_per_ns;
-        n->floor_ns = fmax(bus, plan->link_ns[id]);
+        n->floor_ns = cim_max(bus, plan->link_ns[id]);
         n->limit_floor =
             bus >= plan->link_ns[id] ? CIM_CC_LIMIT_GLOBAL_BUFFER : CIM_CC_LIMIT_OFFCHIP;
         time_write(plan, op, part.weights, n);
@@ -392,7 +398,7 @@ static void spill_at_cuts(cim_cc_plan *plan, double *waiting)
         waiting[i] += waiting[i - 1];
     for (uint32_t k = 1; k < plan->n_nodes; k++)
         plan->spill_bits[k] =
-            2.0 * fmax(0.0, waiting[plan->nodes[k].op] - plan->arch.chip.buffer_kib * 8192.0);
+            2.0 * cim_max(0.0, waiting[plan->nodes[k].op] - plan->arch.chip.buffer_kib * 8192.0);
 }
 
 bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status)

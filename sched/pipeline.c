@@ -5,6 +5,7 @@
  * needs are done, or, staggered, when the part of them is there that it needs itself. A digital
  * operator does one step after another. sched/README.md, "Pipeline". */
 #include "sched/pipeline.h"
+#include "hwspace/base/real.h"
 
 #include <math.h>
 
@@ -36,10 +37,10 @@ static double reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end, b
         const cim_cc_node *n = &plan->nodes[i];
         bool shorter = kept && n->write_ns > 0.0; /* a variant with fewer rows to a crossbar */
         double rows = (double)cim_cc_node_picked(n)->map.rows_used;
-        write = fmax(write, shorter ? rows * plan->chip.write_row_ns : n->write_ns);
+        write = cim_max(write, shorter ? rows * plan->chip.write_row_ns : n->write_ns);
         bits += n->write_bits;
     }
-    return fmax(write, bits / plan->chip.offchip_bits_per_ns);
+    return cim_max(write, bits / plan->chip.offchip_bits_per_ns);
 }
 
 double cim_cc_range_reload_ns(const cim_cc_plan *plan, uint32_t first, uint32_t end)
@@ -66,12 +67,12 @@ cim_cc_timing cim_cc_op_timing(const cim_cc_context *cx, cim_cc_op_id id, const 
     t.copies = (double)node->choice_copies[pick];
     t.unit = cx->recording ? node->paced_unit_ns : v->unit_ns;
     t.fill = cx->recording ? node->paced_fill_ns : v->fill_ns;
-    t.first_fill = fmin(t.fill, v->unit_ns + v->first_fill_ns - t.unit);
+    t.first_fill = cim_min(t.fill, v->unit_ns + v->first_fill_ns - t.unit);
     t.before = v->before_ns;
     double products = (double)cx->plan->prepared->breaks[node->xb]->n;
     t.occupancy = node->choices[pick].cost - v->fill_ns;
     if (cx->recording)
-        t.occupancy = t.before + fmax(ceil(products / t.copies) * t.unit, node->floor_ns);
+        t.occupancy = t.before + cim_max(ceil(products / t.copies) * t.unit, node->floor_ns);
     t.step = node->floor_ns / products;
     return t;
 }
@@ -122,7 +123,7 @@ typedef struct work {
 static void serve_floor(const work *w, uint32_t s, double before, double products, double *x,
                         uint32_t *origin)
 {
-    double floor = fmax(before, w->ready[s]) + products * w->t.step;
+    double floor = cim_max(before, w->ready[s]) + products * w->t.step;
     if (floor > *x) {
         *x = floor;
         *origin = UINT32_MAX;
@@ -277,7 +278,7 @@ static spot back_products(const cim_cc_context *cx, const cim_cc_range *range, s
     double sooner =
         0.0; /* the first product of a row does not wait for the others, whatever the copies */
     for (uint32_t i = 0; at.first && i < node->n_variants; i++)
-        sooner = fmax(sooner, node->variants[i].fill_ns - node->variants[i].first_fill_ns);
+        sooner = cim_max(sooner, node->variants[i].fill_ns - node->variants[i].first_fill_ns);
     *constant -= sooner;
     uint32_t tag = at.first ? cx->origin_first[offset + at.s] : origin[at.s], s = tag / 2;
     double last = at.first ? (at.s ? upto[at.s - 1] : 0.0) + 1.0 : upto[at.s];
@@ -361,8 +362,8 @@ static bool time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
             run_products(cx, &w, &start, &end);
         else
             run_steps(&w, &start, &end);
-        latency = fmax(latency, end);
-        interval = fmax(interval, w.t.occupancy);
+        latency = cim_max(latency, end);
+        interval = cim_max(interval, w.t.occupancy);
         alu += plan->alu_ns[id];
         bus += plan->bus_ns[id];
         link += plan->link_ns[id];
@@ -372,11 +373,11 @@ static bool time_pipelined(cim_cc_context *cx, cim_cc_range *range, const uint32
             o->end_ns = end;
         }
     }
-    range->shared_ns = fmax(alu, fmax(bus, link));
-    range->interval_ns =
-        fmax(interval, fmax(range->shared_ns, record || cx->recording ? range->core_ns : 0.0));
+    range->shared_ns = cim_max(alu, cim_max(bus, link));
+    range->interval_ns = cim_max(
+        interval, cim_max(range->shared_ns, record || cx->recording ? range->core_ns : 0.0));
     range->alone_ns = latency;
-    range->latency_ns = fmax(latency, range->shared_ns);
+    range->latency_ns = cim_max(latency, range->shared_ns);
     if ((record || cx->recording) && cim_cc_range_contends(range))
         return cim_cc_time_contended(cx, range, picks, record);
     return true;

@@ -7,6 +7,7 @@
  * The peak is the largest mean over a window as long as one activation of a crossbar (step_ns): what
  * decoupling must bridge, not the coincidence of single transfers. sched/README.md, "Peak power". */
 #include "sched/power_internal.h"
+#include "hwspace/base/real.h"
 
 #include <math.h>
 #include <string.h>
@@ -34,7 +35,7 @@ static bool sort_edges(cim_arena *ar, edge *list, size_t n, double span)
     if (!start || !out)
         return false;
     double scale = span > 0.0 ? (double)(buckets - 1) / span : 0.0;
-#define BUCKET(e) ((size_t)fmin(fmax((e)->at_ns * scale, 0.0), (double)(buckets - 1)))
+#define BUCKET(e) ((size_t)cim_min(cim_max((e)->at_ns * scale, 0.0), (double)(buckets - 1)))
     for (size_t i = 0; i < n; i++)
         start[BUCKET(&list[i]) + 2]++;
     for (size_t i = 2; i < buckets + 2; i++)
@@ -81,8 +82,8 @@ static void rates_change(rates *r, const edge *e)
 {
     double mw = e->mw / e->use;
     size_t i = 0;
-    r->mw = fmax(0.0, r->mw + e->mw);
-    r->use = fmax(0.0, r->use + e->use);
+    r->mw = cim_max(0.0, r->mw + e->mw);
+    r->use = cim_max(0.0, r->use + e->use);
     if (e->mw > 0.0) {
         r->list[r->n++] = (rate){.mw = mw, .alone = e->alone};
         return;
@@ -98,7 +99,7 @@ static double rates_most(const rates *r, double before)
 {
     double mean = r->n && r->use > 0.0 ? r->mw / r->use : 0.0, most = mean;
     for (size_t i = 0; i < r->n; i++)
-        most = fmax(most, mean + (r->list[i].mw - mean) * r->list[i].alone);
+        most = cim_max(most, mean + (r->list[i].mw - mean) * r->list[i].alone);
     return most > 0.0 ? most : before;
 }
 
@@ -123,15 +124,15 @@ static size_t take_turns(const edge *asked, size_t n, rate *active, edge *out, d
         }
         if (i == n)
             break;
-        owed = fmax(0.0, owed + (want - drawn) * (until - now));
-        owed_ns = owed > 0.0 ? fmax(0.0, owed_ns + (r.use - 1.0) * (until - now)) : 0.0;
+        owed = cim_max(0.0, owed + (want - drawn) * (until - now));
+        owed_ns = owed > 0.0 ? cim_max(0.0, owed_ns + (r.use - 1.0) * (until - now)) : 0.0;
         now = until;
-        want = fmax(0.0, want + asked[i].mw);
+        want = cim_max(0.0, want + asked[i].mw);
         rates_change(&r, &asked[i]);
         most = rates_most(&r, most);
         double late = owed_ns > 0.0 ? owed / owed_ns : *highest; /* what waits, at full rate */
-        cap = owed > 1e-9 * most ? fmax(most, fmin(late, *highest)) : most;
-        *highest = fmax(*highest, cap);
+        cap = owed > 1e-9 * most ? cim_max(most, cim_min(late, *highest)) : most;
+        *highest = cim_max(*highest, cap);
         want = r.n ? want : 0.0;
         double next = owed > 1e-9 * cap || want > cap ? cap : want;
         if (next != drawn)
@@ -149,16 +150,16 @@ static size_t keep_in(edge *out, size_t n, double last, double cap)
     double level = 0.0, late = 0.0;
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) { /* from changes to levels */
-        level = fmax(0.0, level + out[i].mw);
+        level = cim_max(0.0, level + out[i].mw);
         double until = i + 1 < n ? out[i + 1].at_ns : out[i].at_ns;
-        late += level * fmax(0.0, until - fmax(last, out[i].at_ns));
+        late += level * cim_max(0.0, until - cim_max(last, out[i].at_ns));
         out[i].mw = level;
         kept += out[i].at_ns < last;
     }
     double until = last;
     size_t i = kept;
     for (; i-- > 0 && late > 0.0; until = out[i].at_ns) {
-        double length = until - out[i].at_ns, more = fmax(0.0, cap - out[i].mw);
+        double length = until - out[i].at_ns, more = cim_max(0.0, cap - out[i].mw);
         if (late > more * length) {
             late -= more * length;
             out[i].mw += more;
@@ -195,13 +196,13 @@ static edge *list_edges(cim_arena *ar, const cim_cc_plan *plan, const cim_cc_dra
         const cim_cc_draw *w = &d->list[i];
         if (!(w->mw > 0.0))
             continue;
-        *span = fmax(*span, w->to_ns);
+        *span = cim_max(*span, w->to_ns);
         if (w->use > 0.0 && cim_cc_leg_turn(w->leg) != CIM_CC_N_TURNS)
             shared++;
         else
             add_edges(edges, n, w);
     }
-    double last = fmax(*span, plan->latency_ns);
+    double last = cim_max(*span, plan->latency_ns);
     for (uint32_t t = 0; shared > 0 && t < CIM_CC_N_TURNS; t++) {
         size_t asked = 0, kept = 0;
         double end = 0.0, most = 0.0;
@@ -217,7 +218,7 @@ static edge *list_edges(cim_arena *ar, const cim_cc_plan *plan, const cim_cc_dra
         *n += kept;
     }
     for (size_t i = 0; i < *n; i++)
-        *span = fmax(*span, edges[i].at_ns);
+        *span = cim_max(*span, edges[i].at_ns);
     return edges;
 }
 
@@ -268,7 +269,7 @@ static double find_peak(cim_cc_plan *plan, const edge *edges, size_t n, double s
     double best = -1.0;
     for (size_t i = 0; i <= n; i++) {
         double at = i < n ? edges[i].at_ns : span;
-        double from[] = {fmin(at, span - window), fmax(at - window, 0.0)};
+        double from[] = {cim_min(at, span - window), cim_max(at - window, 0.0)};
         for (int k = 0; k < 2; k++) {
             double pj = meter_read(&high[k], from[k] + window) - meter_read(&low[k], from[k]);
             if (pj > best * (1.0 + 1e-12)) {
@@ -320,14 +321,14 @@ static void peak_rows(cim_cc_plan *plan, const cim_cc_draws *d, double window, d
     double from = plan->peak_at_ns, to = from + window;
     for (size_t i = 0; i < d->n; i++) {
         const cim_cc_draw *w = &d->list[i];
-        double inside = fmin(w->to_ns, to) - fmax(w->from_ns, from);
+        double inside = cim_min(w->to_ns, to) - cim_max(w->from_ns, from);
         int turn = w->use > 0.0 && cim_cc_leg_turn(w->leg) != CIM_CC_N_TURNS;
         if (!(inside > 0.0))
             continue;
         add_rows(plan, d, w, w->mw * inside / window, rows[turn]);
         sum[turn] += w->mw * inside / window;
     }
-    double left = fmax(0.0, pj / window - sum[0]), scale = sum[1] > 0.0 ? left / sum[1] : 0.0;
+    double left = cim_max(0.0, pj / window - sum[0]), scale = sum[1] > 0.0 ? left / sum[1] : 0.0;
     plan->peak_total_mw = 0.0;
     for (int k = 0; k < CIM_COST_N_KINDS; k++) {
         plan->peak_mw[k] = rows[0][k] + scale * rows[1][k];
@@ -351,9 +352,9 @@ static void note_highest(cim_cc_plan *plan, const edge *edges, size_t n)
             mw += edges[at++].mw;
         for (most = mw; at < n && edges[at].at_ns < o->end_ns * (1.0 - 1e-9);) {
             mw += edges[at++].mw;
-            most = fmax(most, mw);
+            most = cim_max(most, mw);
         }
-        o->drawn_pj = fmax(o->drawn_pj, most * (o->end_ns - o->start_ns));
+        o->drawn_pj = cim_max(o->drawn_pj, most * (o->end_ns - o->start_ns));
     }
 }
 
@@ -372,15 +373,15 @@ cim_status cim_cc_pass_power(cim_cc_context *cx)
         return CIM_E_NOMEM;
     if (plan->one_by_one)
         note_highest(plan, edges, n);
-    double window = fmin(plan->chip.step_ns, span);
+    double window = cim_min(plan->chip.step_ns, span);
     plan->peak_at_ns = 0.0;
     plan->peak_instant_mw = plan->chip.leakage_mw;
     double now = plan->chip.leakage_mw;
     for (size_t i = 0; i < n; i++) {
         now += edges[i].mw;
-        plan->peak_instant_mw = fmax(plan->peak_instant_mw, now);
+        plan->peak_instant_mw = cim_max(plan->peak_instant_mw, now);
     }
     double pj = window > 0.0 ? find_peak(plan, edges, n, span, window) : 0.0;
-    peak_rows(plan, &d, window > 0.0 ? window : 1.0, fmax(pj, 0.0));
+    peak_rows(plan, &d, window > 0.0 ? window : 1.0, cim_max(pj, 0.0));
     return !cx->want_bound || keep_curve(plan, cx->ar, edges, n) ? CIM_OK : CIM_E_NOMEM;
 }

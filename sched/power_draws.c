@@ -7,6 +7,7 @@
  * operator's main leg, or in the time of the operator it works for: its producer, or its first reader.
  * sched/README.md, "Peak power". */
 #include "sched/dynamic.h"
+#include "hwspace/base/real.h"
 #include "sched/power_internal.h"
 
 #include <math.h>
@@ -129,18 +130,18 @@ static void draw(drawer *w, uint32_t leg, double from, double to, double pj, dou
     cim_cc_draws *d = w->d;
     double length = to - from;
     if (!(pj > 0.0) || !(length > 0.0)) {
-        d->carry_pj += fmax(pj, 0.0);
+        d->carry_pj += cim_max(pj, 0.0);
         return;
     }
-    to = fmin(fmax(to, w->low_ns + length), w->high_ns);
-    from = fmax(to - length, w->low_ns);
+    to = cim_min(cim_max(to, w->low_ns + length), w->high_ns);
+    from = cim_max(to - length, w->low_ns);
     if (leg < CIM_CC_N_LEGS && w->last[leg] != UINT32_MAX) {
         cim_cc_draw *last = &d->list[w->last[leg]];
         if (from <= last->to_ns * (1.0 + 1e-12) && from >= last->from_ns) {
             double before = last->to_ns - last->from_ns, mw = pj / length;
             if (fabs(mw - last->mw) <= 0.01 * last->mw) { /* goes on as before */
                 double all = before * last->mw + pj, used = before * last->use + work;
-                last->to_ns = fmax(to, last->to_ns);
+                last->to_ns = cim_max(to, last->to_ns);
                 last->mw = all / (last->to_ns - last->from_ns);
                 last->use = used / (last->to_ns - last->from_ns);
                 return;
@@ -151,7 +152,7 @@ static void draw(drawer *w, uint32_t leg, double from, double to, double pj, dou
     cim_cc_draw next = {
         .from_ns = from, .to_ns = to, .use = work / length, .who = w->id, .leg = leg};
     if (leg < CIM_CC_N_LEGS)
-        next.alone = fmin(1.0, w->leg[leg].one_ns / w->cx->plan->chip.step_ns);
+        next.alone = cim_min(1.0, w->leg[leg].one_ns / w->cx->plan->chip.step_ns);
     add(d, next, pj);
     if (leg < CIM_CC_N_LEGS && d->n > n)
         w->last[leg] = (uint32_t)n;
@@ -202,7 +203,7 @@ static double hosted_pj(const cim_cc_plan *plan, const cim_cc_segment *s, cim_cc
 {
     double sum = 0.0;
     if (!n || n->n_parts == 1)
-        return fmax(0.0, d->pj[id] - plan->ops[id].energy_pj);
+        return cim_max(0.0, d->pj[id] - plan->ops[id].energy_pj);
     for (cim_cc_op_id other = s->first_op; other < s->end_op; other++)
         if (other != id && d->host[other] == id)
             sum += plan->ops[other].energy_pj;
@@ -244,7 +245,7 @@ static void open_drawer(const cim_cc_context *cx, const cim_cc_segment *s, cim_c
     w->total = n ? (double)op->mvms : (double)(op->rows * op->images);
     w->copies = n ? (double)n->choice_copies[n->pick] : 1.0;
     w->low_ns = s->start_ns;
-    w->high_ns = fmax(plan->ops[id].end_ns, s->start_ns + s->latency_ns);
+    w->high_ns = cim_max(plan->ops[id].end_ns, s->start_ns + s->latency_ns);
     w->main = CIM_CC_LEG_POOL;
     time_shared(plan, w);
     if (n)
@@ -261,15 +262,16 @@ static void open_drawer(const cim_cc_context *cx, const cim_cc_segment *s, cim_c
     for (int l = 0; l < CIM_CC_N_LEGS; l++) {
         w->at[l] = now;
         now += w->leg[l].one_ns + (n && l == CIM_CC_LEG_CROSSBAR ? plan->chip.mvm_fill_ns : 0.0);
-        w->pace = fmax(w->pace, w->leg[l].ns);
+        w->pace = cim_max(w->pace, w->leg[l].ns);
         if (l <= (int)w->main)
             w->pace_in = w->pace;
         if (l < (int)w->main)
-            w->spread = fmax(w->spread, w->leg[l].ns - w->leg[l].one_ns);
+            w->spread = cim_max(w->spread, w->leg[l].ns - w->leg[l].one_ns);
     }
     /* both ways over one bus, over one link */
-    w->pace = fmax(w->pace, w->leg[CIM_CC_LEG_L0_IN].ns + w->leg[CIM_CC_LEG_L0_OUT].ns);
-    w->pace = fmax(w->pace, w->leg[CIM_CC_LEG_OFFCHIP_IN].ns + w->leg[CIM_CC_LEG_OFFCHIP_OUT].ns);
+    w->pace = cim_max(w->pace, w->leg[CIM_CC_LEG_L0_IN].ns + w->leg[CIM_CC_LEG_L0_OUT].ns);
+    w->pace =
+        cim_max(w->pace, w->leg[CIM_CC_LEG_OFFCHIP_IN].ns + w->leg[CIM_CC_LEG_OFFCHIP_OUT].ns);
     w->way = now;
 }
 
@@ -279,8 +281,8 @@ static void open_drawer(const cim_cc_context *cx, const cim_cc_segment *s, cim_c
  * @param length  from the first one's start to the start of the round after the last */
 static void draw_run(drawer *w, double from, double length, double products, double parts)
 {
-    double rounds = fmax(1.0, products / w->copies);
-    double stretch = fmax(1.0, length / (ceil(rounds) * w->pace));
+    double rounds = cim_max(1.0, products / w->copies);
+    double stretch = cim_max(1.0, length / (ceil(rounds) * w->pace));
     for (int l = 0; l < CIM_CC_N_LEGS; l++) {
         const leg_use *leg = &w->leg[l];
         if (!(leg->pj > 0.0))
@@ -289,8 +291,8 @@ static void draw_run(drawer *w, double from, double length, double products, dou
         double pace = (l <= (int)w->main ? w->pace_in : w->pace) * stretch;
         double pj = leg->pj * products / (w->total * parts), one = pj / rounds;
         double work = leg->one_ns * products / parts;
-        double ns = l < (int)w->main ? leg->ns : fmax(leg->ns, w->spread), at = from + w->at[l];
-        double span = (rounds - 1.0) * pace + fmin(ns, pace), shown = 0.0;
+        double ns = l < (int)w->main ? leg->ns : cim_max(leg->ns, w->spread), at = from + w->at[l];
+        double span = (rounds - 1.0) * pace + cim_min(ns, pace), shown = 0.0;
         if (ns >= 0.95 * pace || stretch > 1.2 || rounds < 1.5) {
             draw(w, (uint32_t)l, at, at + span, pj, queue ? work : 0.0);
             continue;
@@ -304,8 +306,8 @@ static void draw_run(drawer *w, double from, double length, double products, dou
         for (int i = 0; i < most && shown + 1.0 <= rounds; i++, shown += 1.0)
             draw(w, (uint32_t)l, at + when[i], at + when[i] + ns, one, burst);
         if (rounds > shown) {
-            double rest = fmax(shown * pace, when[most - 1] + (most == 3 ? ns : 0.0));
-            rest = rest < span ? rest : fmax(0.0, span - ns);
+            double rest = cim_max(shown * pace, when[most - 1] + (most == 3 ? ns : 0.0));
+            rest = rest < span ? rest : cim_max(0.0, span - ns);
             draw(w, (uint32_t)l, at + rest, at + span, one * (rounds - shown),
                  burst * (rounds - shown));
         }
@@ -329,9 +331,9 @@ static void draw_rows(const cim_cc_context *cx, const cim_cc_segment *s, const c
         double share = n ? upto[k] - (k ? upto[k - 1] : 0.0) : w->total / steps;
         double from = cx->begin[offset + k], to = cx->finish[offset + k] - fill;
         if (!n && !cim_cc_staggered(cx->plan))
-            from = fmax(from, to - lead);
+            from = cim_max(from, to - lead);
         from = from > before || k == 0 ? from : before;
-        to = fmax(from, to);
+        to = cim_max(from, to);
         if (share > 0.0 && (done <= 0.0 || from > end * (1.0 + 1e-12))) {
             if (done > 0.0)
                 draw_run(w, s->start_ns + start, end - start, done, 1.0);
@@ -339,8 +341,8 @@ static void draw_rows(const cim_cc_context *cx, const cim_cc_segment *s, const c
             done = 0.0;
         }
         done += share;
-        end = fmax(end, to);
-        before = fmax(before, to);
+        end = cim_max(end, to);
+        before = cim_max(before, to);
     }
     if (done > 0.0)
         draw_run(w, s->start_ns + start, end - start, done, 1.0);
@@ -377,7 +379,7 @@ static void draw_operator(const cim_cc_context *cx, const cim_cc_segment *s, cim
     }
     if (n && n->n_parts > 1) { /* a part has a segment of its own but for what follows the last */
         double end = from + n->choices[n->pick].cost;
-        w.high_ns = fmax(end, w.low_ns + w.pace);
+        w.high_ns = cim_max(end, w.low_ns + w.pace);
         draw_run(&w, from + before, end - from - before - n->paced_fill_ns, w.total, n->n_parts);
     } else if (cim_cc_pipelined(plan)) {
         draw_rows(cx, s, n, &w);
@@ -417,7 +419,7 @@ static bool repeat(const cim_cc_context *cx, const cim_cc_segment *s, size_t fir
     double batch = (double)cx->plan->arch.workload.batch, period = s->interval_ns;
     if (!(batch > 1.0) || !(period > 0.0) || !cim_cc_pipelined(cx->plan))
         return true;
-    double times = fmin(batch, ceil(s->latency_ns / period) + 1.0);
+    double times = cim_min(batch, ceil(s->latency_ns / period) + 1.0);
     size_t n = d->n - first;
     bool fold = times * (double)n > MOST_DRAWS;
     size_t most = fold ? 2 * n : (size_t)times * n;
@@ -451,7 +453,7 @@ static bool repeat(const cim_cc_context *cx, const cim_cc_segment *s, size_t fir
         one->mw *= whole;
         one->use *= whole;
         part.from_ns = s->start_ns + at;
-        part.to_ns = s->start_ns + fmin(at + rest, period);
+        part.to_ns = s->start_ns + cim_min(at + rest, period);
         d->list[d->n++] = part;
         part.from_ns = s->start_ns;
         part.to_ns = s->start_ns + at + rest - period;

@@ -9,6 +9,7 @@
  * ahead keeps them idle. And no core can do more in an inference than its resources have time for. sched/README.md, "Sharing a
  * core". */
 #include "sched/plan_internal.h"
+#include "hwspace/base/real.h"
 
 #include <math.h>
 
@@ -56,7 +57,7 @@ static double burst(const cim_cc_node *n, int64_t crossbars, int k)
 
 static double met(double once, double times, double span)
 {
-    return 0.5 * once * fmin(1.0, once * times / span);
+    return 0.5 * once * cim_min(1.0, once * times / span);
 }
 
 static void add_load(const cim_cc_plan *plan, const cim_cc_node *n, int64_t crossbars, double span,
@@ -83,7 +84,7 @@ static void add_load(const cim_cc_plan *plan, const cim_cc_node *n, int64_t cros
 static double idle_ns(const batch longest[2], uint32_t node, double unit_ns)
 {
     const batch *b = &longest[longest[0].node == node];
-    return b->times * fmax(0.0, b->ns - 2.0 * unit_ns);
+    return b->times * cim_max(0.0, b->ns - 2.0 * unit_ns);
 }
 
 static void pace(const cim_cc_plan *plan, cim_cc_node *n, const core_load *load, double span)
@@ -98,25 +99,25 @@ static void pace(const cim_cc_plan *plan, cim_cc_node *n, const core_load *load,
     n->paced_unit_ns = cim_cc_convert_ns(plan, v);
     for (int64_t core = first; core <= last; core++) {
         int64_t crossbars = overlap(n, core, per_core);
-        double copies = fmax(1.0, (double)crossbars / (double)v->map.crossbars), wait = 0.0;
+        double copies = cim_max(1.0, (double)crossbars / (double)v->map.crossbars), wait = 0.0;
         for (int k = 0; k < CIM_CC_N_SHARED; k++) {
             double own = burst(n, crossbars, k), all = load[core].work[k];
-            double behind = (copies - 1.0) * fmax(0.0, own / copies - spacing);
-            wait = fmax(wait, behind + load[core].wait[k] - met(own, times, span));
-            n->paced_unit_ns = fmax(n->paced_unit_ns, own);
+            double behind = (copies - 1.0) * cim_max(0.0, own / copies - spacing);
+            wait = cim_max(wait, behind + load[core].wait[k] - met(own, times, span));
+            n->paced_unit_ns = cim_max(n->paced_unit_ns, own);
             if (all > span && own * times > 0.5 * all) /* most of what the core cannot do */
-                n->paced_unit_ns = fmax(n->paced_unit_ns, all / times);
+                n->paced_unit_ns = cim_max(n->paced_unit_ns, all / times);
         }
         waits += wait * (double)crossbars / units;
     }
     double idle = 0.0;
     for (int64_t core = first; core <= last; core++)
         for (int k = 0; k < CIM_CC_N_SHARED; k++)
-            idle = fmax(idle, idle_ns(load[core].longest[k], (uint32_t)(n - plan->nodes),
-                                      n->paced_unit_ns));
+            idle = cim_max(idle, idle_ns(load[core].longest[k], (uint32_t)(n - plan->nodes),
+                                         n->paced_unit_ns));
     n->paced_unit_ns += idle / times;
     double product = v->unit_ns + v->first_fill_ns; /* alone */
-    n->paced_fill_ns = fmax(0.0, product + waits - n->paced_unit_ns);
+    n->paced_fill_ns = cim_max(0.0, product + waits - n->paced_unit_ns);
 }
 
 bool cim_cc_share_cores(cim_cc_context *cx, cim_cc_range *r)
@@ -131,7 +132,7 @@ bool cim_cc_share_cores(cim_cc_context *cx, cim_cc_range *r)
             cim_cc_copies_pace(plan, cim_cc_node_picked(n), (double)n->choice_copies[n->pick]);
         n->paced_unit_ns = p.unit_ns;
         n->paced_fill_ns = p.fill_ns;
-        longest = fmax(longest, occupancy(n));
+        longest = cim_max(longest, occupancy(n));
     }
     if (plan->units_are_cores || !cim_cc_pipelined(plan) || !(longest > 0.0))
         return true;
@@ -149,7 +150,7 @@ bool cim_cc_share_cores(cim_cc_context *cx, cim_cc_range *r)
         pace(plan, &plan->nodes[i], load, longest);
     for (int64_t c = 0; c < cores; c++)
         for (int k = 0; k < CIM_CC_N_SHARED; k++)
-            r->core_ns = fmax(r->core_ns, load[c].work[k]);
+            r->core_ns = cim_max(r->core_ns, load[c].work[k]);
     cim_arena_rewind(cx->ar, mark);
     return true;
 }

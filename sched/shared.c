@@ -7,6 +7,7 @@
  * time; about three per row. Used for the schedule that is recorded, not for those that are compared on
  * the way to it. sched/README.md, "Contention". */
 #include "sched/pipeline.h"
+#include "hwspace/base/real.h"
 
 #include <math.h>
 
@@ -121,7 +122,7 @@ static event pop(contest *c)
 
 static double serve(contest *c, server s, double at_ns, double ns)
 {
-    double start = fmax(at_ns, c->free_ns[s]);
+    double start = cim_max(at_ns, c->free_ns[s]);
     c->free_ns[s] = start + ns;
     return start;
 }
@@ -172,7 +173,7 @@ static double product_start(const contest *c, const line *l, uint32_t step, doub
     uint32_t at = l->offset + step;
     double i = product - upto(c, l, step), all = upto(c, l, step + 1) - upto(c, l, step);
     double way = all > 1.0 ? (c->in_last[at] - c->in_first[at]) / (all - 1.0) : 0.0;
-    return fmax(c->starts[at] + floor(i / l->t.copies) * l->t.unit, c->in_first[at] + i * way);
+    return cim_max(c->starts[at] + floor(i / l->t.copies) * l->t.unit, c->in_first[at] + i * way);
 }
 
 /* When a copy has room for the first product of a step (a digital operator for the step): when the one
@@ -204,7 +205,7 @@ static void issue(contest *c, line *l, double now)
         double at = room_at(c, l, l->issued);
         if (isnan(at))
             return;
-        push(c, l, l->issued++, l->in_link > 0.0 ? ASK_LINK : ASK_BUS, fmax(now, at));
+        push(c, l, l->issued++, l->in_link > 0.0 ? ASK_LINK : ASK_BUS, cim_max(now, at));
     }
 }
 
@@ -213,7 +214,7 @@ static void give(contest *c, const line *l, uint32_t s, double at)
 {
     double whole = l->x + l->t.fill;
     kind what = l->out_bus > 0.0 ? GIVE_BUS : l->out_link > 0.0 ? GIVE_LINK : ROW_OUT;
-    push_event(c, (event){.at_ns = what == GIVE_BUS ? at : fmax(at, whole),
+    push_event(c, (event){.at_ns = what == GIVE_BUS ? at : cim_max(at, whole),
                           .whole_ns = whole,
                           .line = (uint32_t)(l - c->lines),
                           .step = s,
@@ -223,12 +224,12 @@ static void give(contest *c, const line *l, uint32_t s, double at)
 /* The start of a step is known: its first product's inputs have come and the steps before are closed. */
 static void enter(contest *c, line *l, uint32_t s)
 {
-    double first = c->in_first[l->offset + s], out = fmax(first, l->x);
+    double first = c->in_first[l->offset + s], out = cim_max(first, l->x);
     l->entered = s + 1;
     if (l->node) {
         if (s == 0 && l->t.before > 0.0)
             l->written = c->in_last[l->offset] + l->t.before;
-        cim_cc_queue_ready(&l->q, upto(c, l, s), fmax(first, l->written), 0);
+        cim_cc_queue_ready(&l->q, upto(c, l, s), cim_max(first, l->written), 0);
         out = cim_cc_queue_done(&l->q, upto(c, l, s) + 1.0, NULL);
         c->starts[l->offset + s] = out - l->t.unit;
         if (c->record)
@@ -237,13 +238,13 @@ static void enter(contest *c, line *l, uint32_t s)
     } else if (l->pieces > 1.0 && l->alu > 0.0) {
         /* all pieces but the last are worked on while the row comes in */
         double ns = l->alu * share(c, l, s) * EARLY;
-        double start = serve(c, ALU, fmax(first, l->x), ns);
+        double start = serve(c, ALU, cim_max(first, l->x), ns);
         c->starts[l->offset + s] = start;
         l->x = start + ns;
-        out = fmax(out, start + fmin(ns, ns / (EARLY * l->pieces)));
+        out = cim_max(out, start + cim_min(ns, ns / (EARLY * l->pieces)));
     }
     if (c->staggered && l->pieces > 1.0)
-        push(c, l, s, l->out_bus > 0.0 ? GIVE_EARLY : FIRST_OUT, fmax(out, first));
+        push(c, l, s, l->out_bus > 0.0 ? GIVE_EARLY : FIRST_OUT, cim_max(out, first));
 }
 
 /* All inputs of a crossbar operator's step are there: its work is known to its end. */
@@ -251,12 +252,13 @@ static void close_products(contest *c, line *l, uint32_t s, double whole, double
 {
     double before = upto(c, l, s), after = upto(c, l, s + 1);
     if (after > before + 1.0)
-        cim_cc_queue_ready(&l->q, after - 1.0, fmax(whole, l->written), 0);
-    l->x = after > before ? fmax(l->x, cim_cc_queue_done(&l->q, after, NULL)) : fmax(l->x, whole);
-    double out =
-        cim_cc_queue_done(&l->q, fmin(before + 1.0, fmax(after, 1.0)), NULL) + l->t.first_fill;
+        cim_cc_queue_ready(&l->q, after - 1.0, cim_max(whole, l->written), 0);
+    l->x = after > before ? cim_max(l->x, cim_cc_queue_done(&l->q, after, NULL))
+                          : cim_max(l->x, whole);
+    double out = cim_cc_queue_done(&l->q, cim_min(before + 1.0, cim_max(after, 1.0)), NULL) +
+                 l->t.first_fill;
     l->closed = s + 1;
-    give(c, l, s, fmax(out, now));
+    give(c, l, s, cim_max(out, now));
 }
 
 /* A step of a digital operator starts. */
@@ -265,7 +267,7 @@ static void run_step(contest *c, line *l, uint32_t s, double start, double ns)
     if (!(l->pieces > 1.0))
         c->starts[l->offset + s] = start;
     l->served = s + 1;
-    l->x = fmax(l->x, start + ns);
+    l->x = cim_max(l->x, start + ns);
     give(c, l, s, l->x);
 }
 
@@ -280,8 +282,8 @@ static void go_on(contest *c, line *l, double now)
             break;
         if (l->complete <= s)
             break;
-        double whole = fmax(l->in_chunks > 1 ? l->last_ns : c->in_last[l->offset + s],
-                            c->staggered ? now : 0.0);
+        double whole = cim_max(l->in_chunks > 1 ? l->last_ns : c->in_last[l->offset + s],
+                               c->staggered ? now : 0.0);
         if (l->node) {
             close_products(c, l, s, whole, now);
         } else {
@@ -289,7 +291,7 @@ static void go_on(contest *c, line *l, double now)
             if (l->alu > 0.0)
                 push(c, l, s, ASK_ALU, whole);
             else
-                run_step(c, l, s, fmax(l->x, whole), 0.0);
+                run_step(c, l, s, cim_max(l->x, whole), 0.0);
         }
     }
     issue(c, l, now);
@@ -320,9 +322,9 @@ static double chunk_start(const contest *c, const line *l, const event *e, doubl
     if (!l->node || l->entered <= e->step)
         return there;
     if (e->chunk == 0)
-        return fmax(there, c->starts[l->offset + e->step]);
+        return cim_max(there, c->starts[l->offset + e->step]);
     double rounds = rounds_before(l, e->chunk, products) - rounds_before(l, e->chunk - 1, products);
-    return fmax(there, l->chunk_ns + rounds * l->t.unit);
+    return cim_max(there, l->chunk_ns + rounds * l->t.unit);
 }
 
 /* A chunk of a row's inputs crosses the bus. */
@@ -340,12 +342,12 @@ static void bring_in(contest *c, line *l, const event *e, double ns, double prod
     }
     l->chunk_ns = chunk_start(c, l, e, products, first);
     if (e->chunk + 1 == chunks) {
-        c->in_last[at] = fmax(start + ns / chunks, e->whole_ns + ns / products);
+        c->in_last[at] = cim_max(start + ns / chunks, e->whole_ns + ns / products);
         l->last_ns = c->in_last[at];
         if (l->node && chunks > 1) {
             double rounds =
                 floor((products - 1.0) / l->t.copies) - rounds_before(l, e->chunk, products);
-            l->last_ns = fmax(l->last_ns, l->chunk_ns + rounds * l->t.unit);
+            l->last_ns = cim_max(l->last_ns, l->chunk_ns + rounds * l->t.unit);
         }
         l->complete = e->step + 1;
         return;
@@ -353,7 +355,7 @@ static void bring_in(contest *c, line *l, const event *e, double ns, double prod
     /* copies have room for the next chunk when they start on this one */
     double left = 1.0 - (e->chunk + 1.0) / chunks; /* of what comes over the link */
     event more = *e;
-    more.at_ns = fmax(l->chunk_ns, e->whole_ns - l->in_link * share(c, l, e->step) * left);
+    more.at_ns = cim_max(l->chunk_ns, e->whole_ns - l->in_link * share(c, l, e->step) * left);
     more.chunk++;
     push_event(c, more);
 }
@@ -364,20 +366,20 @@ static void bring_out(contest *c, line *l, const event *e, double ns, double pro
     double start = serve(c, BUS, e->at_ns, ns / l->out_chunks), end = start + ns / l->out_chunks;
     if (e->chunk + 1 < l->out_chunks) {
         event more = *e;
-        more.at_ns += fmax(0.0, e->whole_ns - e->at_ns) / (l->out_chunks - e->chunk);
+        more.at_ns += cim_max(0.0, e->whole_ns - e->at_ns) / (l->out_chunks - e->chunk);
         more.chunk++;
         push_event(c, more);
         return;
     }
     push(c, l, e->step, l->out_link > 0.0 ? GIVE_LINK : ROW_OUT,
-         fmax(end, e->whole_ns + ns / products));
+         cim_max(end, e->whole_ns + ns / products));
 }
 
 static void handle(contest *c, const event *e)
 {
     line *l = &c->lines[e->line];
     double part = share(c, l, e->step), start, ns, early;
-    double products = fmax(1.0, l->node ? upto(c, l, e->step + 1) - upto(c, l, e->step) : 1.0);
+    double products = cim_max(1.0, l->node ? upto(c, l, e->step + 1) - upto(c, l, e->step) : 1.0);
     switch (e->what) {
     case ASK_LINK:
         ns = l->in_link * part;
@@ -400,7 +402,7 @@ static void handle(contest *c, const event *e)
     case GIVE_EARLY:
         ns = l->out_bus * part;
         start = serve(c, BUS, e->at_ns, EARLY * ns);
-        push(c, l, e->step, FIRST_OUT, start + fmin(EARLY, 1.0 / l->pieces) * ns);
+        push(c, l, e->step, FIRST_OUT, start + cim_min(EARLY, 1.0 / l->pieces) * ns);
         return;
     case GIVE_BUS:
         early = c->staggered && l->pieces > 1.0 ? EARLY : 0.0;
@@ -444,7 +446,7 @@ static void line_init(contest *c, line *l, cim_cc_op_id id, const cim_cc_node *n
     l->out_bus = plan->bus_ns[id] - l->in_bus;
     l->alu = plan->alu_ns[id];
     l->out_link = cim_cc_output_ns(plan, id);
-    l->in_link = fmax(0.0, plan->link_ns[id] - l->out_link);
+    l->in_link = cim_max(0.0, plan->link_ns[id] - l->out_link);
     if (c->range->waiting) {
         double bits = (double)plan->arch.workload.activation_bits;
         cim_cc_leg_border(plan, id, &in, &out);
@@ -495,7 +497,7 @@ bool cim_cc_time_contended(cim_cc_context *cx, cim_cc_range *r, const uint32_t *
     double latency = r->latency_ns;
     while (c.n > 0) {
         event e = pop(&c);
-        latency = fmax(latency, e.at_ns);
+        latency = cim_max(latency, e.at_ns);
         handle(&c, &e);
     }
     for (uint32_t i = 0; record && i < n; i++) {
