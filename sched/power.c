@@ -244,39 +244,39 @@ static bool keep_curve(cim_cc_plan *plan, cim_arena *ar, const edge *edges, size
     return true;
 }
 
-/* Energy drawn up to a time that only moves on. */
-typedef struct meter {
-    const edge *edges;
-    size_t n, at;
-    double time_ns, mw, pj;
-} meter;
-
-static double meter_read(meter *m, double time_ns)
-{
-    while (m->at < m->n && m->edges[m->at].at_ns <= time_ns) {
-        m->pj += m->mw * (m->edges[m->at].at_ns - m->time_ns);
-        m->time_ns = m->edges[m->at].at_ns;
-        m->mw += m->edges[m->at++].mw;
-    }
-    return m->pj + m->mw * (time_ns - m->time_ns);
-}
-
-/* The window with the most energy starts or ends at a change. @return that energy, without leakage */
+/* The window moves over the curve; its energy changes with the difference of the powers at its ends, so the
+ * most is where one of them is at a change. @return that energy, without leakage */
 static double find_peak(cim_cc_plan *plan, const edge *edges, size_t n, double span, double window)
 {
-    meter low[2] = {{.edges = edges, .n = n}, {.edges = edges, .n = n}};
-    meter high[2] = {{.edges = edges, .n = n}, {.edges = edges, .n = n}};
-    double best = -1.0;
-    for (size_t i = 0; i <= n; i++) {
-        double at = i < n ? edges[i].at_ns : span;
-        double from[] = {cim_min(at, span - window), cim_max(at - window, 0.0)};
-        for (int k = 0; k < 2; k++) {
-            double pj = meter_read(&high[k], from[k] + window) - meter_read(&low[k], from[k]);
+    double last = span - window, at = 0.0, pj = 0.0, before = 0.0, mw_low = 0.0, mw_high = 0.0;
+    size_t low = 0, high = 0;
+    for (; high < n && edges[high].at_ns <= window; mw_high += edges[high++].mw) {
+        pj += mw_high * (edges[high].at_ns - before);
+        before = edges[high].at_ns;
+    }
+    pj += mw_high * (window - before);
+    double best = pj;
+    plan->peak_at_ns = 0.0;
+    while (at < last) {
+        double next = last;
+        bool starts = low < n && edges[low].at_ns <= next;
+        if (starts)
+            next = edges[low].at_ns;
+        bool ends = high < n && edges[high].at_ns - window < next;
+        if (ends)
+            next = edges[high].at_ns - window;
+        if (next > at) {
+            pj += (mw_high - mw_low) * (next - at);
+            at = next;
             if (pj > best * (1.0 + 1e-12)) {
                 best = pj;
-                plan->peak_at_ns = from[k];
+                plan->peak_at_ns = at;
             }
         }
+        if (ends)
+            mw_high += edges[high++].mw;
+        else if (starts)
+            mw_low += edges[low++].mw;
     }
     return best;
 }
