@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-enum { MOST_CHUNKS = 8 };
+enum { MOST_CHUNKS = 4 };
 /* The share of a row that is worked on and given out before all of it has come in. */
 #define EARLY 0.5
 
