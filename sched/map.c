@@ -53,14 +53,14 @@ double cim_cc_convert_ns(const cim_cc_plan *plan, const cim_cc_variant *v)
 
 double cim_cc_core_ns(const cim_cc_plan *plan, const cim_cc_variant *v, int resource)
 {
-    double per_core = (double)plan->arch.core.crossbars, crossbars = (double)v->map.crossbars;
+    double per_core = (double)plan->arch.core.crossbars, crossbars = (double)v->crossbars;
     return v->core_ns[resource] * cim_min(1.0, per_core / crossbars);
 }
 
 /* Copies that share a core. One that takes several cores has its fullest for itself. */
 double cim_cc_sharers(const cim_cc_plan *plan, const cim_cc_variant *v, double copies)
 {
-    double most = (double)plan->arch.core.crossbars / (double)v->map.crossbars;
+    double most = (double)plan->arch.core.crossbars / (double)v->crossbars;
     return plan->units_are_cores || most < 1.0 ? 1.0 : cim_min(copies, most);
 }
 
@@ -116,9 +116,9 @@ static void time_product(const cim_cc_plan *plan, const cim_cc_op *op, cim_cc_op
     double out = plan->prepared->traffic_out[id] * bits / products;
     v->adds = ((double)(m->row_tiles - 1) + (op->has_bias ? 1.0 : 0.0)) * (double)op->matrix_cols *
               (double)op->groups;
-    int64_t fullest = m->crossbars < a->core.crossbars ? m->crossbars : a->core.crossbars;
+    int64_t fullest = v->crossbars < a->core.crossbars ? v->crossbars : a->core.crossbars;
     v->core_ns[CIM_CC_SHARED_BUFFER] = cim_cc_local_bits(op, a, m, fullest) / c->l1_bits_per_ns *
-                                       (double)m->crossbars / (double)fullest;
+                                       (double)v->crossbars / (double)fullest;
     v->core_ns[CIM_CC_SHARED_LINK_IN] =
         in * (1.0 + cim_cc_input_deliveries(a, m)) / c->noc_link_bits_per_ns;
     v->core_ns[CIM_CC_SHARED_LINK_OUT] = out / c->noc_link_bits_per_ns;
@@ -231,6 +231,7 @@ static uint32_t list_variants(const cim_cc_plan *plan, const cim_cc_op *op, cim_
             break;
         v->units = plan->units_are_cores ? cim_cc_ceil_div(v->map.crossbars, a->core.crossbars)
                                          : v->map.crossbars;
+        v->crossbars = v->map.crossbars;
         time_product(plan, op, id, v);
         if (n > 0 && !(v->unit_ns < out[n - 1].unit_ns))
             break; /* another resource limits: reading more rows at once does not pay */
@@ -276,7 +277,8 @@ static bool count_nodes(cim_cc_plan *plan, uint64_t *total)
 
 /* A part of an operator larger than the chip: a run of tiles. */
 typedef struct part_of {
-    int64_t rows;   /* of its fullest crossbar */
+    int64_t rows; /* of its fullest crossbar */
+    int64_t tiles;
     double weights; /* share of the operator's */
 } part_of;
 
@@ -299,7 +301,7 @@ static part_of part_at(const cim_cc_op *op, const cim_cc_mapping *m, int64_t par
     double whole =
         (double)op->matrix_rows * (double)op->groups * (double)(op->matrix_cols * m->weight_cols);
     part_of p = {0};
-    for (int64_t t = first; t < end && t < all; t++) {
+    for (int64_t t = first; t < end && t < all; t++, p.tiles++) {
         part_of tile = tile_at(op, m, t);
         p.rows = tile.rows > p.rows ? tile.rows : p.rows;
         p.weights += tile.weights / whole;
@@ -308,20 +310,24 @@ static part_of part_at(const cim_cc_op *op, const cim_cc_mapping *m, int64_t par
 }
 
 /* The variant of a part: the operator's, the one before's, or one of its own, whose crossbars use fewer
- * rows. @return NULL: out of memory */
+ * rows, or which has fewer of them. @return NULL: out of memory */
 static const cim_cc_variant *part_variant(cim_cc_context *cx, cim_cc_op_id id,
                                           const cim_cc_variant *whole, const cim_cc_variant *before,
-                                          int64_t rows)
+                                          const part_of *p)
 {
     const cim_cc_plan *plan = cx->plan;
-    if (rows == whole->map.rows_used || rows == before->map.rows_used)
-        return rows == whole->map.rows_used ? whole : before;
+    int64_t crossbars = p->tiles * whole->map.piece;
+    if (p->rows == whole->map.rows_used && crossbars == whole->crossbars)
+        return whole;
+    if (p->rows == before->map.rows_used && crossbars == before->crossbars)
+        return before;
     cim_cc_variant *own = cim_arena_take(cx->ar, 1, sizeof *own);
     if (!own)
         return NULL;
     *own = *whole;
-    own->map.rows_used = rows;
-    own->map.row_groups = cim_cc_ceil_div(rows, plan->arch.crossbar.parallel_rows);
+    own->crossbars = crossbars;
+    own->map.rows_used = p->rows;
+    own->map.row_groups = cim_cc_ceil_div(p->rows, plan->arch.crossbar.parallel_rows);
     time_product(plan, &plan->graph->ops[id], id, own);
     return own;
 }
@@ -344,6 +350,7 @@ static bool map_operator(cim_cc_context *cx, uint32_t xb)
         v[0].map.column_major = true;
         v[0].units = plan->units_are_cores ? cim_cc_ceil_div(crossbars, plan->arch.core.crossbars)
                                            : crossbars;
+        v[0].crossbars = crossbars;
         time_product(plan, op, id, &v[0]);
     }
     cim_cc_variant *kept = cim_arena_take(cx->ar, n_variants, sizeof *kept);
@@ -361,7 +368,7 @@ static bool map_operator(cim_cc_context *cx, uint32_t xb)
         n->variants = kept;
         if (parts > 1) {
             part = part_at(op, &kept->map, k);
-            n->variants = before = part_variant(cx, id, kept, before, part.rows);
+            n->variants = before = part_variant(cx, id, kept, before, &part);
             if (!before)
                 return false;
         }

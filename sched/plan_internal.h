@@ -146,7 +146,8 @@ enum {
  *  spread its rows over more crossbars so that more of them are read together. */
 typedef struct cim_cc_variant {
     cim_cc_mapping map;
-    int64_t units;                   /* per copy: cores, or crossbars at level mvm and deeper */
+    int64_t units;     /* per copy: cores, or crossbars at level mvm and deeper */
+    int64_t crossbars; /* in use; the last of several parts may leave some of its own */
     double core_ns[CIM_CC_N_SHARED]; /* a product's work for resources of a core, were it on one */
     double pass_ns; /* of a product's way what no other waits for: last conversion, bus, border */
     double
