@@ -49,7 +49,7 @@ cim_status cim_cc_check_op(checker *c, const cim_cc_item *it, uint32_t slot)
     return CIM_OK;
 }
 
-/* ---- the chip --------------------------------------------------------------------------------------- */
+/* ---- the chip ------------------------------------------------------------------------------------ */
 
 static cim_status check_chip(checker *c, const cim_hw_arch *arch)
 {
@@ -162,11 +162,25 @@ static cim_status check_tiling(checker *c, const cim_cc_flow_op *o)
     return CIM_OK;
 }
 
+/* Before another operator runs, or the flow ends, the one of the block before has all of its parts. */
+static cim_status check_complete(checker *c, uint32_t end)
+{
+    const cim_cc_flow_op *o = end > 0 ? &c->p->ops[end - 1] : NULL;
+    if (!o || o->part + 1 >= o->n_parts)
+        return CIM_OK;
+    return cim_cc_check_fail(c, o->line,
+                             "operator %u ends with part %u of %u: parts 0 to %u must follow one "
+                             "another",
+                             o->op, o->part, o->n_parts, o->n_parts - 1);
+}
+
 /* A block may run: it is next, and what it reads is complete. */
 static cim_status check_block(checker *c, uint32_t block)
 {
     const cim_cc_flow_op *o = &c->p->ops[block];
     const cim_cc_op *op = &c->g->ops[o->op];
+    if (o->part == 0)
+        CIM_TRY(check_complete(c, block));
     if (o->unit != op->unit)
         return cim_cc_check_fail(c, o->line, "operator %u runs on unit %s", o->op,
                                  cim_cc_unit_words[op->unit]);
@@ -305,12 +319,16 @@ static bool open_checker(checker *c)
 static cim_status check_all(checker *c, const cim_hw_arch *arch)
 {
     CIM_TRY(check_chip(c, arch));
+    if (c->p->n_segments == 0)
+        return cim_err_set(c->err, CIM_E_INPUT, c->name,
+                           "no segment: the %u operators of the network do not run", c->g->n_ops);
     if (!open_checker(c))
         return cim_cc_check_nomem(c);
     CIM_TRY(check_placement(c));
     CIM_TRY(cim_cc_check_tensors(c));
     for (uint32_t i = 0; i < c->p->n_segments; i++)
         CIM_TRY(check_segment(c, i));
+    CIM_TRY(check_complete(c, c->p->n_blocks));
     for (uint32_t i = 0; i < c->g->n_ops; i++)
         if (c->parts[i] == 0)
             return cim_err_set(c->err, CIM_E_INPUT, c->name,

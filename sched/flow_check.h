@@ -101,6 +101,8 @@ CIM_MUST_CHECK cim_status cim_cc_check_items(checker *c, uint32_t first);
 /** Every tile of a block was written once per copy. */
 CIM_MUST_CHECK cim_status cim_cc_check_written(checker *c, uint32_t block);
 CIM_MUST_CHECK cim_status cim_cc_check_write(checker *c, const cim_cc_item *it);
+/** Which argument of a statement is its product's number, 0: none. */
+uint32_t cim_cc_check_product_slot(const cim_cc_item *it);
 CIM_MUST_CHECK cim_status cim_cc_check_product(checker *c, const cim_cc_item *it);
 /** The product in hand ends: everything was read and stored. */
 CIM_MUST_CHECK cim_status cim_cc_check_product_end(checker *c, uint32_t line);

@@ -271,14 +271,21 @@ static cim_status read(checker *c, const cim_cc_item *it)
 
 /* ---- storing -------------------------------------------------------------------------------------------- */
 
-static cim_status store_slot(checker *c, const cim_cc_item *it, core_state *s, int64_t at)
+/* Sums at an address are stored, once, and in the columns that they are of: since a tile was read there,
+ * another one's may have taken the place. */
+static cim_status store_slot(checker *c, const cim_cc_item *it, core_state *s, int64_t at,
+                             int64_t tile)
 {
+    int64_t columns = cim_cc_tiling_at(&c->o->tiling, tile).col_slot;
     for (size_t i = 0; i < s->out.n; i++)
-        if (s->out.v[i].low == at) {
+        if (s->out.v[i].low == at && s->out.v[i].what == columns) {
             s->out.v[i] = s->out.v[--s->out.n];
             return CIM_OK;
         }
-    return cim_cc_check_fail(c, it->line, "there are no sums at address %lld", (long long)at);
+    return cim_cc_check_fail(c, it->line,
+                             "address %lld has no sums of the columns of tile %lld: they were "
+                             "stored already",
+                             (long long)at, (long long)tile);
 }
 
 static cim_status store(checker *c, const cim_cc_item *it)
@@ -303,7 +310,7 @@ static cim_status store(checker *c, const cim_cc_item *it)
                                      "core %lld does not hold sums of tile %lld at address %lld",
                                      (long long)core, (long long)i, (long long)at);
         if (slot > seen)
-            CIM_TRY(store_slot(c, it, s, at));
+            CIM_TRY(store_slot(c, it, s, at, i));
         seen = slot > seen ? slot : seen;
     }
     return CIM_OK;
@@ -373,7 +380,7 @@ cim_status cim_cc_check_product_like(checker *c, const cim_cc_item *it, int64_t 
     return begin(c, it, product);
 }
 
-cim_status cim_cc_check_product(checker *c, const cim_cc_item *it)
+uint32_t cim_cc_check_product_slot(const cim_cc_item *it)
 {
     static const uint32_t at[CIM_CC_N_MOPS] = {[CIM_CC_MOP_READ_CORE] = CIM_CC_READ_PRODUCT,
                                                [CIM_CC_MOP_READ_XB] = CIM_CC_READ_PRODUCT,
@@ -381,12 +388,18 @@ cim_status cim_cc_check_product(checker *c, const cim_cc_item *it)
                                                [CIM_CC_MOP_LOAD] = CIM_CC_LOAD_PRODUCT,
                                                [CIM_CC_MOP_STORE] = CIM_CC_STORE_PRODUCT,
                                                [CIM_CC_MOP_ACCUMULATE] = CIM_CC_ACCUMULATE_PRODUCT};
+    return at[it->mop];
+}
+
+cim_status cim_cc_check_product(checker *c, const cim_cc_item *it)
+{
     int64_t product, core;
     if (!c->o)
         return cim_cc_check_fail(c, it->line, "operator %u runs on unit %s", c->p->ops[c->block].op,
                                  cim_cc_unit_words[c->p->ops[c->block].unit]);
     CIM_TRY(cim_cc_check_op(c, it, 1)); /* the second argument of all of them */
-    CIM_TRY(cim_cc_check_value(c, it, at[it->mop], 0, c->o->products - 1, &product));
+    CIM_TRY(
+        cim_cc_check_value(c, it, cim_cc_check_product_slot(it), 0, c->o->products - 1, &product));
     if (!c->open || product != c->product) {
         CIM_TRY(cim_cc_check_product_end(c, it->line));
         c->open = true;

@@ -23,49 +23,43 @@ static bool expr_uses(const cim_cc_program *p, cim_cc_expr e, uint32_t var)
     return expr_uses(p, n->a, var) || expr_uses(p, n->b, var);
 }
 
-static bool is_product(const cim_cc_program *p, const cim_cc_item *it, uint32_t slot, uint32_t var)
-{
-    const cim_cc_expr_node *n = &p->exprs[p->args[it->args + slot].expr];
-    static const int at[CIM_CC_N_MOPS] = {[CIM_CC_MOP_READ_CORE] = CIM_CC_READ_PRODUCT,
-                                          [CIM_CC_MOP_READ_XB] = CIM_CC_READ_PRODUCT,
-                                          [CIM_CC_MOP_READ_ROW] = CIM_CC_READ_PRODUCT,
-                                          [CIM_CC_MOP_LOAD] = CIM_CC_LOAD_PRODUCT,
-                                          [CIM_CC_MOP_STORE] = CIM_CC_STORE_PRODUCT,
-                                          [CIM_CC_MOP_ACCUMULATE] = CIM_CC_ACCUMULATE_PRODUCT};
-    return at[it->mop] > 0 && (uint32_t)at[it->mop] == slot && n->op == CIM_CC_EX_VAR &&
-           n->a == var;
-}
-
+/* A statement of the product that the variable counts, with nothing else that depends on it. */
 static bool statement_repeats(const cim_cc_program *p, const cim_cc_item *it, uint32_t var)
 {
     const cim_cc_mop_def *d = &cim_cc_mop_defs[it->mop];
-    if (it->mop == CIM_CC_MOP_WAIT || it->mop == CIM_CC_MOP_DIGITAL)
+    uint32_t product = cim_cc_check_product_slot(it);
+    if (product == 0)
+        return false;
+    const cim_cc_expr_node *n = &p->exprs[p->args[it->args + product].expr];
+    if (n->op != CIM_CC_EX_VAR || n->a != var)
         return false;
     for (uint32_t i = 0; i < d->n_slots; i++)
-        if (d->slots[i].kind == CIM_CC_SLOT_EXPR && !is_product(p, it, i, var) &&
+        if (d->slots[i].kind == CIM_CC_SLOT_EXPR && i != product &&
             expr_uses(p, p->args[it->args + i].expr, var))
             return false;
     return true;
 }
 
-/* Whether items do the same whatever the variable is, product numbers and waits of the loop itself
- * (depth 0) apart. */
-static bool items_repeat(const cim_cc_program *p, uint32_t first, uint32_t var, int depth)
+/* Whether items do the same whatever the variable is, product numbers apart, and waits with which the
+ * loop's body begins. Those behind its statements are too late for them. */
+static bool items_repeat(const cim_cc_program *p, uint32_t first, uint32_t var, bool head)
 {
     for (uint32_t i = first; i != CIM_CC_NO_ITEM; i = p->items[i].next) {
         const cim_cc_item *it = &p->items[i];
         if (it->kind == CIM_CC_ITEM_STATEMENT) {
-            if (!(depth == 0 && it->mop == CIM_CC_MOP_WAIT) && !statement_repeats(p, it, var))
+            head = head && it->mop == CIM_CC_MOP_WAIT;
+            if (!head && !statement_repeats(p, it, var))
                 return false;
             continue;
         }
+        head = head && it->kind == CIM_CC_ITEM_LET;
         uint32_t args = it->kind == CIM_CC_ITEM_LET                                           ? 1
                         : it->kind == CIM_CC_ITEM_FOR || it->kind == CIM_CC_ITEM_PARALLEL_FOR ? 3
                                                                                               : 0;
         for (uint32_t k = 0; k < args; k++)
             if (expr_uses(p, p->args[it->args + k].expr, var))
                 return false;
-        if (it->kind != CIM_CC_ITEM_LET && !items_repeat(p, it->child, var, depth + 1))
+        if (it->kind != CIM_CC_ITEM_LET && !items_repeat(p, it->child, var, false))
             return false;
     }
     return true;
@@ -147,7 +141,7 @@ static cim_status loop_over(checker *c, const cim_cc_item *it, int64_t from, int
                             int64_t step)
 {
     bool parallel = it->kind == CIM_CC_ITEM_PARALLEL_FOR;
-    bool repeats = !parallel && c->o && items_repeat(c->p, it->child, it->var, 0);
+    bool repeats = !parallel && c->o && items_repeat(c->p, it->child, it->var, true);
     c->parallel += parallel;
     for (int64_t v = from; v < to; v += step) {
         CIM_TRY(visit(c, it));
@@ -158,8 +152,9 @@ static cim_status loop_over(checker *c, const cim_cc_item *it, int64_t from, int
             continue;
         }
         bool before = c->open;
+        int64_t products = c->n_products + 1; /* after an iteration of one product */
         CIM_TRY(cim_cc_check_items(c, it->child));
-        repeats = repeats && c->open && !before && c->product == v;
+        repeats = repeats && c->open && !before && c->product == v && c->n_products == products;
         if (repeats)
             CIM_TRY(cim_cc_check_product_end(c, it->line));
     }
