@@ -49,7 +49,7 @@ cim_status cim_cc_check_op(checker *c, const cim_cc_item *it, uint32_t slot)
     return CIM_OK;
 }
 
-/* ---- the chip ------------------------------------------------------------------------------------ */
+/* ---- the chip and the schedule ----------------------------------------------------------------------- */
 
 static cim_status check_chip(checker *c, const cim_hw_arch *arch)
 {
@@ -81,6 +81,47 @@ static cim_status check_chip(checker *c, const cim_hw_arch *arch)
                                "architecture %s",
                                fields[i].what, (long long)fields[i].flow, (long long)fields[i].arch,
                                arch->name);
+    return CIM_OK;
+}
+
+static cim_status schedule_error(checker *c, const cim_hw_arch *arch, const char *what,
+                                 const char *flow, const char *allowed)
+{
+    return cim_err_set(c->err, CIM_E_INPUT, c->name,
+                       "the flow was made for another schedule: %s is %s in it, %s in architecture "
+                       "%s",
+                       what, flow, allowed, arch->name);
+}
+
+/* Level, batch and stagger say what an inference costs and when it starts: the architecture's must hold.
+ * Where it pipelines, running one operator after another is allowed: a power cap may ask for it. */
+static cim_status check_schedule(checker *c, const cim_hw_arch *arch)
+{
+    static const char *const words[] = {"false", "true"};
+    const cim_cc_flow_chip *f = &c->p->chip;
+    cim_cc_flow_chip a;
+    bool pipelines = arch->schedule.pipeline && arch->schedule.level >= CIM_HW_LEVEL_CG;
+    bool pipelined = false;
+    cim_cc_flow_chip_of(arch, &a);
+    if (f->level != a.level)
+        return schedule_error(c, arch, "level", cim_hw_level_words[f->level],
+                              cim_hw_level_words[a.level]);
+    if (f->batch != a.batch)
+        return cim_err_set(c->err, CIM_E_INPUT, c->name,
+                           "the flow was made for another schedule: batch is %lld in it, %lld in "
+                           "architecture %s",
+                           (long long)f->batch, (long long)a.batch, arch->name);
+    for (uint32_t i = 0; i < c->p->n_segments; i++) {
+        const cim_cc_flow_segment *s = &c->p->segments[i];
+        pipelined = pipelined || s->pipelined;
+        if (s->pipelined && !pipelines)
+            return cim_cc_check_fail(c, s->line,
+                                     "segment %u runs pipelined; in architecture %s operators run "
+                                     "one after another: run serial",
+                                     i, arch->name);
+    }
+    if (f->stagger != (a.stagger && pipelined))
+        return schedule_error(c, arch, "stagger", words[f->stagger], words[!f->stagger]);
     return CIM_OK;
 }
 
@@ -322,6 +363,7 @@ static cim_status check_all(checker *c, const cim_hw_arch *arch)
     if (c->p->n_segments == 0)
         return cim_err_set(c->err, CIM_E_INPUT, c->name,
                            "no segment: the %u operators of the network do not run", c->g->n_ops);
+    CIM_TRY(check_schedule(c, arch));
     if (!open_checker(c))
         return cim_cc_check_nomem(c);
     CIM_TRY(check_placement(c));
