@@ -49,6 +49,14 @@ cim_status cim_cc_check_op(checker *c, const cim_cc_item *it, uint32_t slot)
     return CIM_OK;
 }
 
+bool cim_cc_check_concurrent(const checker *c, uint64_t at)
+{
+    for (uint32_t i = 0; i < c->n_forks; i++)
+        if (c->forks[i].from <= at && at < c->forks[i].branch)
+            return true;
+    return false;
+}
+
 /* ---- the chip and the schedule ----------------------------------------------------------------------- */
 
 static cim_status check_chip(checker *c, const cim_hw_arch *arch)
@@ -322,7 +330,6 @@ static cim_status check_segment(checker *c, uint32_t index)
     CIM_TRY(check_program(c, s));
     for (c->block = s->first; c->block < s->first + s->n; c->block++) {
         c->thread++;
-        c->parallel = 0;
         if (c->p->ops[c->block].unit == CIM_CC_UNIT_CROSSBAR)
             CIM_TRY(run_crossbar(c));
         else
@@ -388,6 +395,7 @@ cim_status cim_cc_flow_check(const cim_cc_program *p, const char *name, const ci
     for (int64_t k = 0; c.cores && k < p->chip.cores; k++) {
         cim_free(c.cores[k].in.v);
         cim_free(c.cores[k].out.v);
+        cim_free(c.cores[k].stored.v);
     }
     cim_free(c.hulls);
     cim_free(c.used);
