@@ -14,7 +14,6 @@ typedef struct builder {
     cim_cc_cycle_node *node;
     cim_cc_cycle_lane *lane;
     int64_t frame[CIM_CC_FLOW_MAX_VARS];
-    int64_t row_unit, row_reads; /* row reads of one crossbar that follow each other */
     bool nomem;
 } builder;
 
@@ -73,16 +72,13 @@ static void read_tile(builder *b, int64_t u)
     read_groups(b, cim_cc_ceil_div(t.groups * t.rows, parallel));
 }
 
-static void read_row(builder *b, int64_t unit)
+/* Rows of a crossbar are read in order, but those of others may be read in between. */
+static void read_row(builder *b, int64_t unit, int64_t row)
 {
-    if (unit != b->row_unit) {
-        b->row_unit = unit;
-        b->row_reads = 0;
-        cim_cc_cycle_part *p = part_of(b, unit / b->flow->chip.crossbars);
-        if (p)
-            p->tiles++;
-    }
-    read_groups(b, ++b->row_reads);
+    cim_cc_cycle_part *p = part_of(b, unit / b->flow->chip.crossbars);
+    if (p && row == 0)
+        p->tiles++;
+    read_groups(b, row / b->flow->chip.parallel_rows + 1);
 }
 
 static void statement(builder *b, const cim_cc_item *item)
@@ -108,7 +104,7 @@ static void statement(builder *b, const cim_cc_item *item)
         read_tile(b, value(b, item, CIM_CC_READ_TILE));
         break;
     case CIM_CC_MOP_READ_ROW:
-        read_row(b, value(b, item, CIM_CC_READ_UNIT));
+        read_row(b, value(b, item, CIM_CC_READ_UNIT), value(b, item, CIM_CC_READ_FIRST));
         break;
     case CIM_CC_MOP_ACCUMULATE:
         p = part_of(b, value(b, item, CIM_CC_ACCUMULATE_CORE));
@@ -184,7 +180,6 @@ static void add_copy(builder *b, const cim_cc_item *loop, int64_t copy)
     cim_cc_cycle_node *n = b->node;
     b->lane = &b->out->lanes[b->out->n_lanes++];
     b->lane->first_part = (uint32_t)b->source->n_parts;
-    b->row_unit = -1;
     b->frame[loop->var] = copy; /* its first product has the copy's number */
     walk(b, loop->child);
     if (b->nomem)

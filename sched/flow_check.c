@@ -49,7 +49,15 @@ cim_status cim_cc_check_op(checker *c, const cim_cc_item *it, uint32_t slot)
     return CIM_OK;
 }
 
-/* ---- the chip --------------------------------------------------------------------------------------- */
+bool cim_cc_check_concurrent(const checker *c, uint64_t at)
+{
+    for (uint32_t i = 0; i < c->n_forks; i++)
+        if (c->forks[i].from <= at && at < c->forks[i].branch)
+            return true;
+    return false;
+}
+
+/* ---- the chip and the schedule ----------------------------------------------------------------------- */
 
 static cim_status check_chip(checker *c, const cim_hw_arch *arch)
 {
@@ -81,6 +89,47 @@ static cim_status check_chip(checker *c, const cim_hw_arch *arch)
                                "architecture %s",
                                fields[i].what, (long long)fields[i].flow, (long long)fields[i].arch,
                                arch->name);
+    return CIM_OK;
+}
+
+static cim_status schedule_error(checker *c, const cim_hw_arch *arch, const char *what,
+                                 const char *flow, const char *allowed)
+{
+    return cim_err_set(c->err, CIM_E_INPUT, c->name,
+                       "the flow was made for another schedule: %s is %s in it, %s in architecture "
+                       "%s",
+                       what, flow, allowed, arch->name);
+}
+
+/* Level, batch and stagger say what an inference costs and when it starts: the architecture's must hold.
+ * Where it pipelines, running one operator after another is allowed: a power cap may ask for it. */
+static cim_status check_schedule(checker *c, const cim_hw_arch *arch)
+{
+    static const char *const words[] = {"false", "true"};
+    const cim_cc_flow_chip *f = &c->p->chip;
+    cim_cc_flow_chip a;
+    bool pipelines = arch->schedule.pipeline && arch->schedule.level >= CIM_HW_LEVEL_CG;
+    bool pipelined = false;
+    cim_cc_flow_chip_of(arch, &a);
+    if (f->level != a.level)
+        return schedule_error(c, arch, "level", cim_hw_level_words[f->level],
+                              cim_hw_level_words[a.level]);
+    if (f->batch != a.batch)
+        return cim_err_set(c->err, CIM_E_INPUT, c->name,
+                           "the flow was made for another schedule: batch is %lld in it, %lld in "
+                           "architecture %s",
+                           (long long)f->batch, (long long)a.batch, arch->name);
+    for (uint32_t i = 0; i < c->p->n_segments; i++) {
+        const cim_cc_flow_segment *s = &c->p->segments[i];
+        pipelined = pipelined || s->pipelined;
+        if (s->pipelined && !pipelines)
+            return cim_cc_check_fail(c, s->line,
+                                     "segment %u runs pipelined; in architecture %s operators run "
+                                     "one after another: run serial",
+                                     i, arch->name);
+    }
+    if (f->stagger != (a.stagger && pipelined))
+        return schedule_error(c, arch, "stagger", words[f->stagger], words[!f->stagger]);
     return CIM_OK;
 }
 
@@ -162,11 +211,25 @@ static cim_status check_tiling(checker *c, const cim_cc_flow_op *o)
     return CIM_OK;
 }
 
+/* Before another operator runs, or the flow ends, the one of the block before has all of its parts. */
+static cim_status check_complete(checker *c, uint32_t end)
+{
+    const cim_cc_flow_op *o = end > 0 ? &c->p->ops[end - 1] : NULL;
+    if (!o || o->part + 1 >= o->n_parts)
+        return CIM_OK;
+    return cim_cc_check_fail(c, o->line,
+                             "operator %u ends with part %u of %u: parts 0 to %u must follow one "
+                             "another",
+                             o->op, o->part, o->n_parts, o->n_parts - 1);
+}
+
 /* A block may run: it is next, and what it reads is complete. */
 static cim_status check_block(checker *c, uint32_t block)
 {
     const cim_cc_flow_op *o = &c->p->ops[block];
     const cim_cc_op *op = &c->g->ops[o->op];
+    if (o->part == 0)
+        CIM_TRY(check_complete(c, block));
     if (o->unit != op->unit)
         return cim_cc_check_fail(c, o->line, "operator %u runs on unit %s", o->op,
                                  cim_cc_unit_words[op->unit]);
@@ -267,7 +330,6 @@ static cim_status check_segment(checker *c, uint32_t index)
     CIM_TRY(check_program(c, s));
     for (c->block = s->first; c->block < s->first + s->n; c->block++) {
         c->thread++;
-        c->parallel = 0;
         if (c->p->ops[c->block].unit == CIM_CC_UNIT_CROSSBAR)
             CIM_TRY(run_crossbar(c));
         else
@@ -305,12 +367,17 @@ static bool open_checker(checker *c)
 static cim_status check_all(checker *c, const cim_hw_arch *arch)
 {
     CIM_TRY(check_chip(c, arch));
+    if (c->p->n_segments == 0)
+        return cim_err_set(c->err, CIM_E_INPUT, c->name,
+                           "no segment: the %u operators of the network do not run", c->g->n_ops);
+    CIM_TRY(check_schedule(c, arch));
     if (!open_checker(c))
         return cim_cc_check_nomem(c);
     CIM_TRY(check_placement(c));
     CIM_TRY(cim_cc_check_tensors(c));
     for (uint32_t i = 0; i < c->p->n_segments; i++)
         CIM_TRY(check_segment(c, i));
+    CIM_TRY(check_complete(c, c->p->n_blocks));
     for (uint32_t i = 0; i < c->g->n_ops; i++)
         if (c->parts[i] == 0)
             return cim_err_set(c->err, CIM_E_INPUT, c->name,
@@ -328,6 +395,7 @@ cim_status cim_cc_flow_check(const cim_cc_program *p, const char *name, const ci
     for (int64_t k = 0; c.cores && k < p->chip.cores; k++) {
         cim_free(c.cores[k].in.v);
         cim_free(c.cores[k].out.v);
+        cim_free(c.cores[k].stored.v);
     }
     cim_free(c.hulls);
     cim_free(c.used);

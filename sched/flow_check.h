@@ -5,17 +5,29 @@
 
 #include "sched/flow.h"
 
+/* A parallel loop or block that the statement in hand is in. Branches (iterations, items) are visited one
+ * after another and a counter ticks between them: what happened from `from` until `branch` happened in
+ * another branch, and so at any time. */
+typedef struct fork {
+    uint64_t from, branch;
+    int64_t product; /* -1: none yet; inside a thread all branches work on one */
+} fork;
+enum { CIM_CC_CHECK_FORKS = CIM_CC_FLOW_MAX_VARS + 1 };
+
 /* A crossbar: which tile it holds, when it was written (segment + 1; 0: never), rows so far. */
 typedef struct held {
     cim_cc_op_id op;
     uint32_t when;
     int64_t tile, rows;
+    uint64_t at; /* of the counter */
 } held;
 
 /* Addresses [low, high) of a core's buffer. */
 typedef struct interval {
     int64_t low, high;
-    int64_t what; /* inputs: first of the product's vector; sums: column slot */
+    int64_t what;    /* inputs: first of the product's vector; sums: column slot */
+    uint64_t at;     /* when it was loaded, last added to or stored */
+    uint64_t shared; /* `from` of a fork whose branches add to these sums, 0: none */
 } interval;
 typedef struct intervals {
     interval *v;
@@ -32,18 +44,20 @@ typedef struct hull {
 typedef struct core_state {
     uint64_t epoch; /* of the product whose inputs and sums these are */
     intervals in, out;
+    intervals stored;  /* sums that were there */
     int64_t low, high; /* addresses it has used */
 } core_state;
 
 /* How far a tile has been read for the product in hand. */
 typedef struct tile_state {
     uint64_t epoch;
+    uint64_t at;
     int64_t rows, core, out;
     bool done;
 } tile_state;
 
 typedef struct waited {
-    uint64_t thread;
+    uint64_t thread, at;
     int64_t rows, part, parts; /* part 0: all of the last row */
 } waited;
 
@@ -64,9 +78,11 @@ typedef struct checker {
     uint32_t *from_segment, *to_segment; /* and from which segment to which */
     int64_t **written; /* per block of this segment: copies written of each tile */
     /* threads */
-    uint64_t thread;
-    uint32_t parallel; /* depth of parallel loops */
-    waited *waits;     /* per tensor */
+    uint64_t thread; /* the block, or a branch of its outermost fork */
+    uint64_t now;
+    fork forks[CIM_CC_CHECK_FORKS];
+    uint32_t n_forks;
+    waited *waits; /* per tensor */
     hull *hulls;
     size_t n_hulls, cap_hulls;
     /* the crossbar operator in hand */
@@ -93,6 +109,9 @@ CIM_MUST_CHECK cim_status cim_cc_check_value(checker *c, const cim_cc_item *it, 
 /** The operator a statement names must be the block's. */
 CIM_MUST_CHECK cim_status cim_cc_check_op(checker *c, const cim_cc_item *it, uint32_t slot);
 
+/** Whether what happened then may as well happen after what is looked at now. */
+bool cim_cc_check_concurrent(const checker *c, uint64_t at);
+
 /* flow_check_walk.c */
 /** Visit items in order. */
 CIM_MUST_CHECK cim_status cim_cc_check_items(checker *c, uint32_t first);
@@ -101,6 +120,8 @@ CIM_MUST_CHECK cim_status cim_cc_check_items(checker *c, uint32_t first);
 /** Every tile of a block was written once per copy. */
 CIM_MUST_CHECK cim_status cim_cc_check_written(checker *c, uint32_t block);
 CIM_MUST_CHECK cim_status cim_cc_check_write(checker *c, const cim_cc_item *it);
+/** Which argument of a statement is its product's number, 0: none. */
+uint32_t cim_cc_check_product_slot(const cim_cc_item *it);
 CIM_MUST_CHECK cim_status cim_cc_check_product(checker *c, const cim_cc_item *it);
 /** The product in hand ends: everything was read and stored. */
 CIM_MUST_CHECK cim_status cim_cc_check_product_end(checker *c, uint32_t line);

@@ -52,6 +52,11 @@ static cim_status write_one(checker *c, const cim_cc_item *it, const cim_cc_flow
                                  (long long)tile, o->op, (long long)xb,
                                  (long long)(o->base + tile - o->first_tile), (long long)o->stride,
                                  (long long)o->copies - 1);
+    if (now && cim_cc_check_concurrent(c, h->at))
+        return cim_cc_check_fail(c, it->line,
+                                 "rows of crossbar %lld are written at the same time: they follow "
+                                 "one another",
+                                 (long long)xb);
     int64_t next = now ? h->rows : 0;
     if (row >= 0 && row != next)
         return cim_cc_check_fail(c, it->line,
@@ -60,8 +65,11 @@ static cim_status write_one(checker *c, const cim_cc_item *it, const cim_cc_flow
     if (row >= rows)
         return cim_cc_check_fail(c, it->line, "row %lld of tile %lld, which has %lld",
                                  (long long)row, (long long)tile, (long long)rows);
-    *h =
-        (held){.op = o->op, .when = c->segment + 1, .tile = tile, .rows = row < 0 ? rows : row + 1};
+    *h = (held){.op = o->op,
+                .when = c->segment + 1,
+                .tile = tile,
+                .rows = row < 0 ? rows : row + 1,
+                .at = c->now};
     if (h->rows == rows && ++copies[tile - o->first_tile] > o->copies)
         return cim_cc_check_fail(c, it->line,
                                  "tile %lld of operator %u is written more often than it has "
@@ -137,8 +145,44 @@ static cim_status interval_add(checker *c, intervals *v, int64_t low, int64_t hi
 {
     if (cim_grow(&v->v, &v->cap, v->n + 1, sizeof *v->v))
         return cim_cc_check_nomem(c);
-    v->v[v->n++] = (interval){low, high, what};
+    v->v[v->n++] = (interval){.low = low, .high = high, .what = what, .at = c->now};
     return CIM_OK;
+}
+
+/* Inputs or sums take their place in a core. Sums that were there may not be stored yet when another
+ * branch does it. */
+static cim_status take(checker *c, const cim_cc_item *it, core_state *s, intervals *v, int64_t low,
+                       int64_t high, int64_t what)
+{
+    for (size_t i = 0; i < s->stored.n; i++) {
+        const interval *x = &s->stored.v[i];
+        if (x->low < high && low < x->high && cim_cc_check_concurrent(c, x->at))
+            return cim_cc_check_fail(c, it->line,
+                                     "addresses %lld to %lld hold sums that are stored at the same "
+                                     "time",
+                                     (long long)x->low, (long long)x->high - 1);
+    }
+    return interval_add(c, v, low, high, what);
+}
+
+static bool fork_is_open(const checker *c, uint64_t from)
+{
+    for (uint32_t i = 0; i < c->n_forks; i++)
+        if (c->forks[i].from == from)
+            return true;
+    return false;
+}
+
+/* A tile is added to sums that others were added to, maybe in another branch: then they are complete
+ * when all branches are. */
+static void add_to(const checker *c, interval *sums)
+{
+    for (uint32_t i = 0; i < c->n_forks; i++) {
+        const fork *f = &c->forks[i];
+        if (f->from <= sums->at && sums->at < f->branch && !fork_is_open(c, sums->shared))
+            sums->shared = f->from;
+    }
+    sums->at = c->now;
 }
 
 /* A core's state for the product in hand; a range of its addresses is used. */
@@ -152,7 +196,7 @@ static cim_status use(checker *c, const cim_cc_item *it, int64_t core, int64_t l
             (long long)(low + n - 1), (long long)c->capacity - 1);
     if (s->epoch != c->epoch) {
         s->epoch = c->epoch;
-        s->in.n = s->out.n = 0;
+        s->in.n = s->out.n = s->stored.n = 0;
         s->low = low;
         s->high = low + n;
         if (cim_grow(&c->used, &c->cap_used, c->n_used + 1, sizeof *c->used))
@@ -162,6 +206,13 @@ static cim_status use(checker *c, const cim_cc_item *it, int64_t core, int64_t l
     s->low = low < s->low ? low : s->low;
     s->high = low + n > s->high ? low + n : s->high;
     return CIM_OK;
+}
+
+/* The last row (1-based) of the result that a product belongs to. */
+static int64_t last_row(const checker *c, int64_t product)
+{
+    const cim_cc_op *op = &c->g->ops[c->o->op];
+    return ((product + 1) * (op->rows * op->images) - 1) / op->mvms + 1;
 }
 
 static cim_status load(checker *c, const cim_cc_item *it)
@@ -185,10 +236,90 @@ static cim_status load(checker *c, const cim_cc_item *it)
                                  "addresses %lld to %lld of core %lld hold other inputs or sums of "
                                  "the product",
                                  (long long)address, (long long)(address + n - 1), (long long)core);
-    return interval_add(c, &s->in, address, address + n, first);
+    CIM_TRY(cim_cc_check_waited(c, it, last_row(c, c->product), c->product));
+    return take(c, it, s, &s->in, address, address + n, first);
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------- */
+
+/* The crossbar holds the tile, completely. */
+static cim_status check_held(checker *c, const cim_cc_item *it, int64_t xb, int64_t u, int64_t rows)
+{
+    const held *h = &c->held[xb];
+    bool now = h->when == c->segment + 1;
+    if (!now || h->op != c->o->op || h->tile != u || h->rows != rows)
+        return cim_cc_check_fail(c, it->line,
+                                 "crossbar %lld does not hold tile %lld of operator %u: it was %s",
+                                 (long long)xb, (long long)u, c->o->op,
+                                 now ? "written with another" : "not written in this segment");
+    if (cim_cc_check_concurrent(c, h->at))
+        return cim_cc_check_fail(c, it->line, "crossbar %lld is written at the same time",
+                                 (long long)xb);
+    return CIM_OK;
+}
+
+/* Rows [row, row + n) of a tile of `used` rows are the next that the product reads. */
+static cim_status check_rows(checker *c, const cim_cc_item *it, int64_t u, int64_t row, int64_t n,
+                             int64_t used, const tile_state *now)
+{
+    tile_state *ts = &c->tiles[u - c->o->first_tile];
+    if (ts->epoch != c->epoch)
+        *ts = (tile_state){.epoch = c->epoch, .core = now->core, .out = now->out};
+    if (ts->rows != row || row + n > used || ts->core != now->core || ts->out != now->out)
+        return cim_cc_check_fail(c, it->line,
+                                 "tile %lld is read from row %lld at sums %lld, the product has "
+                                 "read %lld of its %lld rows",
+                                 (long long)u, (long long)row, (long long)now->out,
+                                 (long long)ts->rows, (long long)used);
+    if (row > 0 && cim_cc_check_concurrent(c, ts->at))
+        return cim_cc_check_fail(c, it->line,
+                                 "rows of tile %lld are read at the same time: groups of %lld rows "
+                                 "follow one another",
+                                 (long long)u, (long long)c->p->chip.parallel_rows);
+    ts->at = c->now;
+    ts->rows += n;
+    ts->done = ts->rows == used;
+    c->n_read += ts->done;
+    return CIM_OK;
+}
+
+/* A core has inputs `want`, ... at an address. */
+static cim_status check_inputs(checker *c, const cim_cc_item *it, int64_t core, int64_t in,
+                               int64_t n, int64_t want)
+{
+    core_state *s;
+    CIM_TRY(use(c, it, core, in, n, &s));
+    const interval *x = overlapping(&s->in, in, in + n);
+    if (!x || in < x->low || in + n > x->high || x->what + in - x->low != want)
+        return cim_cc_check_fail(c, it->line,
+                                 "address %lld of core %lld does not hold inputs %lld to %lld of "
+                                 "product %lld",
+                                 (long long)in, (long long)core, (long long)want,
+                                 (long long)(want + n - 1), (long long)c->product);
+    if (cim_cc_check_concurrent(c, x->at))
+        return cim_cc_check_fail(c, it->line,
+                                 "inputs at %lld to %lld of core %lld are loaded at the same time",
+                                 (long long)in, (long long)(in + n - 1), (long long)core);
+    return CIM_OK;
+}
+
+static cim_status add_sums(checker *c, const cim_cc_item *it, int64_t core, int64_t out,
+                           const cim_cc_tile *tile)
+{
+    core_state *s;
+    int64_t n = tile->weights * tile->groups;
+    CIM_TRY(use(c, it, core, out, n, &s));
+    interval *y = overlapping(&s->out, out, out + n);
+    if (overlapping(&s->in, out, out + n) ||
+        (y && (y->low != out || y->high != out + n || y->what != tile->col_slot)))
+        return cim_cc_check_fail(c, it->line,
+                                 "sums at %lld to %lld of core %lld overlap inputs or other sums",
+                                 (long long)out, (long long)(out + n - 1), (long long)core);
+    if (!y)
+        return take(c, it, s, &s->out, out, out + n, tile->col_slot);
+    add_to(c, y);
+    return CIM_OK;
+}
 
 /* Rows [row, row + rows) of a tile read inputs at `in` and add to sums at `out`. */
 static cim_status read_rows(checker *c, const cim_cc_item *it, int64_t xb, int64_t u, int64_t row,
@@ -196,44 +327,12 @@ static cim_status read_rows(checker *c, const cim_cc_item *it, int64_t xb, int64
 {
     const cim_cc_tiling *t = &c->o->tiling;
     cim_cc_tile tile = cim_cc_tiling_at(t, u);
-    tile_state *ts = &c->tiles[u - c->o->first_tile];
-    const held *h = &c->held[xb];
     int64_t core = xb / c->p->chip.crossbars, used = tile.rows * tile.groups;
-    int64_t n = tile.weights * tile.groups;
-    core_state *s;
-    if (h->when != c->segment + 1 || h->op != c->o->op || h->tile != u || h->rows != used)
-        return cim_cc_check_fail(
-            c, it->line, "crossbar %lld does not hold tile %lld of operator %u: it was %s",
-            (long long)xb, (long long)u, c->o->op,
-            h->when != c->segment + 1 ? "not written in this segment" : "written with another");
-    if (ts->epoch != c->epoch)
-        *ts = (tile_state){.epoch = c->epoch, .core = core, .out = out};
-    if (ts->rows != row || row + rows > used || ts->core != core || ts->out != out)
-        return cim_cc_check_fail(c, it->line,
-                                 "tile %lld is read from row %lld at sums %lld, the product has "
-                                 "read %lld of its %lld rows",
-                                 (long long)u, (long long)row, (long long)out, (long long)ts->rows,
-                                 (long long)used);
-    ts->rows += rows;
-    ts->done = ts->rows == used;
-    c->n_read += ts->done;
-    CIM_TRY(use(c, it, core, in, rows, &s));
-    CIM_TRY(use(c, it, core, out, n, &s));
-    int64_t want = tile.group * t->rows + tile.first_row + row;
-    const interval *x = overlapping(&s->in, in, in + rows);
-    if (!x || in < x->low || in + rows > x->high || x->what + in - x->low != want)
-        return cim_cc_check_fail(c, it->line,
-                                 "address %lld of core %lld does not hold inputs %lld to %lld of "
-                                 "product %lld",
-                                 (long long)in, (long long)core, (long long)want,
-                                 (long long)(want + rows - 1), (long long)c->product);
-    const interval *y = overlapping(&s->out, out, out + n);
-    if (overlapping(&s->in, out, out + n) ||
-        (y && (y->low != out || y->high != out + n || y->what != tile.col_slot)))
-        return cim_cc_check_fail(c, it->line,
-                                 "sums at %lld to %lld of core %lld overlap inputs or other sums",
-                                 (long long)out, (long long)(out + n - 1), (long long)core);
-    return y ? CIM_OK : interval_add(c, &s->out, out, out + n, tile.col_slot);
+    const tile_state now = {.core = core, .out = out};
+    CIM_TRY(check_held(c, it, xb, u, used));
+    CIM_TRY(check_rows(c, it, u, row, rows, used, &now));
+    CIM_TRY(check_inputs(c, it, core, in, rows, tile.group * t->rows + tile.first_row + row));
+    return add_sums(c, it, core, out, &tile);
 }
 
 static cim_status read(checker *c, const cim_cc_item *it)
@@ -271,14 +370,26 @@ static cim_status read(checker *c, const cim_cc_item *it)
 
 /* ---- storing -------------------------------------------------------------------------------------------- */
 
-static cim_status store_slot(checker *c, const cim_cc_item *it, core_state *s, int64_t at)
+/* Sums at an address are stored, once, and in the columns that they are of: since a tile was read there,
+ * another one's may have taken the place. */
+static cim_status store_slot(checker *c, const cim_cc_item *it, core_state *s, int64_t at,
+                             int64_t tile)
 {
+    int64_t columns = cim_cc_tiling_at(&c->o->tiling, tile).col_slot;
     for (size_t i = 0; i < s->out.n; i++)
-        if (s->out.v[i].low == at) {
+        if (s->out.v[i].low == at && s->out.v[i].what == columns) {
+            interval sums = s->out.v[i];
             s->out.v[i] = s->out.v[--s->out.n];
-            return CIM_OK;
+            if (cim_cc_check_concurrent(c, sums.at) || fork_is_open(c, sums.shared))
+                return cim_cc_check_fail(c, it->line,
+                                         "sums at %lld to %lld are added to at the same time",
+                                         (long long)at, (long long)sums.high - 1);
+            return c->n_forks > 1 ? interval_add(c, &s->stored, at, sums.high, columns) : CIM_OK;
         }
-    return cim_cc_check_fail(c, it->line, "there are no sums at address %lld", (long long)at);
+    return cim_cc_check_fail(c, it->line,
+                             "address %lld has no sums of the columns of tile %lld: they were "
+                             "stored already",
+                             (long long)at, (long long)tile);
 }
 
 static cim_status store(checker *c, const cim_cc_item *it)
@@ -303,7 +414,7 @@ static cim_status store(checker *c, const cim_cc_item *it)
                                      "core %lld does not hold sums of tile %lld at address %lld",
                                      (long long)core, (long long)i, (long long)at);
         if (slot > seen)
-            CIM_TRY(store_slot(c, it, s, at));
+            CIM_TRY(store_slot(c, it, s, at, i));
         seen = slot > seen ? slot : seen;
     }
     return CIM_OK;
@@ -313,13 +424,11 @@ static cim_status store(checker *c, const cim_cc_item *it)
 
 static cim_status begin(checker *c, const cim_cc_item *it, int64_t product)
 {
-    const cim_cc_op *op = &c->g->ops[c->o->op];
     if (c->seen[product]++)
         return cim_cc_check_fail(c, it->line, "product %lld of operator %u runs twice",
                                  (long long)product, c->o->op);
     c->n_products++;
-    int64_t last = (product + 1) * (op->rows * op->images) - 1;
-    return cim_cc_check_waited(c, it, last / op->mvms + 1, product);
+    return cim_cc_check_waited(c, it, last_row(c, product), product);
 }
 
 /* A thread's products use the same addresses of a core again and again. */
@@ -365,15 +474,31 @@ cim_status cim_cc_check_product_end(checker *c, uint32_t line)
     return keep_hulls(c);
 }
 
+/* Products of a thread follow one another: branches inside it are cores and crossbars of one. */
+static cim_status one_at_a_time(checker *c, const cim_cc_item *it, int64_t product)
+{
+    for (uint32_t i = 1; i < c->n_forks; i++) {
+        int64_t *in_hand = &c->forks[i].product;
+        if (*in_hand >= 0 && *in_hand != product)
+            return cim_cc_check_fail(c, it->line,
+                                     "products %lld and %lld of operator %u run at the same time: "
+                                     "those of a copy follow one another",
+                                     (long long)*in_hand, (long long)product, c->o->op);
+        *in_hand = product;
+    }
+    return CIM_OK;
+}
+
 cim_status cim_cc_check_product_like(checker *c, const cim_cc_item *it, int64_t product)
 {
     if (product < 0 || product >= c->o->products)
         return cim_cc_check_fail(c, it->line, "product %lld, allowed are 0 to %lld",
                                  (long long)product, (long long)c->o->products - 1);
+    CIM_TRY(one_at_a_time(c, it, product));
     return begin(c, it, product);
 }
 
-cim_status cim_cc_check_product(checker *c, const cim_cc_item *it)
+uint32_t cim_cc_check_product_slot(const cim_cc_item *it)
 {
     static const uint32_t at[CIM_CC_N_MOPS] = {[CIM_CC_MOP_READ_CORE] = CIM_CC_READ_PRODUCT,
                                                [CIM_CC_MOP_READ_XB] = CIM_CC_READ_PRODUCT,
@@ -381,12 +506,19 @@ cim_status cim_cc_check_product(checker *c, const cim_cc_item *it)
                                                [CIM_CC_MOP_LOAD] = CIM_CC_LOAD_PRODUCT,
                                                [CIM_CC_MOP_STORE] = CIM_CC_STORE_PRODUCT,
                                                [CIM_CC_MOP_ACCUMULATE] = CIM_CC_ACCUMULATE_PRODUCT};
+    return at[it->mop];
+}
+
+cim_status cim_cc_check_product(checker *c, const cim_cc_item *it)
+{
     int64_t product, core;
     if (!c->o)
         return cim_cc_check_fail(c, it->line, "operator %u runs on unit %s", c->p->ops[c->block].op,
                                  cim_cc_unit_words[c->p->ops[c->block].unit]);
     CIM_TRY(cim_cc_check_op(c, it, 1)); /* the second argument of all of them */
-    CIM_TRY(cim_cc_check_value(c, it, at[it->mop], 0, c->o->products - 1, &product));
+    CIM_TRY(
+        cim_cc_check_value(c, it, cim_cc_check_product_slot(it), 0, c->o->products - 1, &product));
+    CIM_TRY(one_at_a_time(c, it, product));
     if (!c->open || product != c->product) {
         CIM_TRY(cim_cc_check_product_end(c, it->line));
         c->open = true;

@@ -14,11 +14,17 @@ static int64_t ceil_div(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
+/* A wait of the thread itself, before what is looked at. */
+static bool counts(const checker *c, const waited *w)
+{
+    return w->thread == c->thread && !cim_cc_check_concurrent(c, w->at);
+}
+
 void cim_cc_check_wait(checker *c, uint32_t tensor, int64_t rows, int64_t part, int64_t parts)
 {
     waited *w = &c->waits[tensor];
-    waited now = {.thread = c->thread, .rows = rows, .part = part, .parts = parts};
-    bool more = w->thread != c->thread || rows > w->rows;
+    waited now = {.thread = c->thread, .at = c->now, .rows = rows, .part = part, .parts = parts};
+    bool more = !counts(c, w) || rows > w->rows;
     if (!more && rows == w->rows && w->part > 0) /* the same row, more of it */
         more = part == 0 || (double)part * (double)w->parts > (double)w->part * (double)parts;
     if (more)
@@ -76,7 +82,7 @@ cim_status cim_cc_check_waited(checker *c, const cim_cc_item *it, int64_t row, i
             int64_t own = product * (from->rows * from->images) / op->mvms + 1;
             rows = own > rows ? own : rows;
         }
-        int64_t have = w->thread == c->thread ? w->rows : 0;
+        int64_t have = counts(c, w) ? w->rows : 0;
         bool enough = have > rows || (have == rows && w->part == 0);
         if (have == rows && w->part > 0 && part > 0)
             enough = (double)w->part * (double)parts >= (double)part * (double)w->parts;
@@ -100,7 +106,7 @@ cim_status cim_cc_check_operand(checker *c, const cim_cc_item *it)
             continue;
         const waited *w = &c->waits[from];
         int64_t all = c->g->ops[from].rows * c->g->ops[from].images;
-        int64_t have = w->thread == c->thread && w->part == 0 ? w->rows : 0;
+        int64_t have = counts(c, w) && w->part == 0 ? w->rows : 0;
         if (have < all)
             return cim_cc_check_fail(c, it->line,
                                      "operator %u writes t%u to crossbars, which needs all of its "

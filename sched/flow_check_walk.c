@@ -2,7 +2,7 @@
  * product, the first iteration is visited in full and of the others only what they wait for. */
 #include "sched/flow_check.h"
 
-enum { MOST_VISITS = 1 << 30 };
+enum { MOST_VISITS = 1 << 28 };
 
 static cim_status visit(checker *c, const cim_cc_item *it)
 {
@@ -23,49 +23,44 @@ static bool expr_uses(const cim_cc_program *p, cim_cc_expr e, uint32_t var)
     return expr_uses(p, n->a, var) || expr_uses(p, n->b, var);
 }
 
-static bool is_product(const cim_cc_program *p, const cim_cc_item *it, uint32_t slot, uint32_t var)
-{
-    const cim_cc_expr_node *n = &p->exprs[p->args[it->args + slot].expr];
-    static const int at[CIM_CC_N_MOPS] = {[CIM_CC_MOP_READ_CORE] = CIM_CC_READ_PRODUCT,
-                                          [CIM_CC_MOP_READ_XB] = CIM_CC_READ_PRODUCT,
-                                          [CIM_CC_MOP_READ_ROW] = CIM_CC_READ_PRODUCT,
-                                          [CIM_CC_MOP_LOAD] = CIM_CC_LOAD_PRODUCT,
-                                          [CIM_CC_MOP_STORE] = CIM_CC_STORE_PRODUCT,
-                                          [CIM_CC_MOP_ACCUMULATE] = CIM_CC_ACCUMULATE_PRODUCT};
-    return at[it->mop] > 0 && (uint32_t)at[it->mop] == slot && n->op == CIM_CC_EX_VAR &&
-           n->a == var;
-}
-
+/* A statement of the product that the variable counts, with nothing else that depends on it. */
 static bool statement_repeats(const cim_cc_program *p, const cim_cc_item *it, uint32_t var)
 {
     const cim_cc_mop_def *d = &cim_cc_mop_defs[it->mop];
-    if (it->mop == CIM_CC_MOP_WAIT || it->mop == CIM_CC_MOP_DIGITAL)
+    uint32_t product = cim_cc_check_product_slot(it);
+    if (product == 0)
+        return false;
+    const cim_cc_expr_node *n = &p->exprs[p->args[it->args + product].expr];
+    if (n->op != CIM_CC_EX_VAR || n->a != var)
         return false;
     for (uint32_t i = 0; i < d->n_slots; i++)
-        if (d->slots[i].kind == CIM_CC_SLOT_EXPR && !is_product(p, it, i, var) &&
+        if (d->slots[i].kind == CIM_CC_SLOT_EXPR && i != product &&
             expr_uses(p, p->args[it->args + i].expr, var))
             return false;
     return true;
 }
 
-/* Whether items do the same whatever the variable is, product numbers and waits of the loop itself
- * (depth 0) apart. */
-static bool items_repeat(const cim_cc_program *p, uint32_t first, uint32_t var, int depth)
+/* Whether items do the same whatever the variable is, product numbers apart, and waits with which the
+ * loop's body begins. Those behind its statements are too late for them. */
+static bool items_repeat(checker *c, uint32_t first, uint32_t var, bool head)
 {
-    for (uint32_t i = first; i != CIM_CC_NO_ITEM; i = p->items[i].next) {
+    const cim_cc_program *p = c->p;
+    for (uint32_t i = first; i != CIM_CC_NO_ITEM; i = p->items[i].next, c->visited++) {
         const cim_cc_item *it = &p->items[i];
         if (it->kind == CIM_CC_ITEM_STATEMENT) {
-            if (!(depth == 0 && it->mop == CIM_CC_MOP_WAIT) && !statement_repeats(p, it, var))
+            head = head && it->mop == CIM_CC_MOP_WAIT;
+            if (!head && !statement_repeats(p, it, var))
                 return false;
             continue;
         }
+        head = head && it->kind == CIM_CC_ITEM_LET;
         uint32_t args = it->kind == CIM_CC_ITEM_LET                                           ? 1
                         : it->kind == CIM_CC_ITEM_FOR || it->kind == CIM_CC_ITEM_PARALLEL_FOR ? 3
                                                                                               : 0;
         for (uint32_t k = 0; k < args; k++)
             if (expr_uses(p, p->args[it->args + k].expr, var))
                 return false;
-        if (it->kind != CIM_CC_ITEM_LET && !items_repeat(p, it->child, var, depth + 1))
+        if (it->kind != CIM_CC_ITEM_LET && !items_repeat(c, it->child, var, false))
             return false;
     }
     return true;
@@ -143,27 +138,55 @@ static cim_status repeat(checker *c, const cim_cc_item *loop, int64_t product)
     return cim_cc_check_product_like(c, loop, product);
 }
 
+static cim_status fork_open(checker *c, const cim_cc_item *it)
+{
+    if (c->n_forks == CIM_CC_CHECK_FORKS)
+        return cim_cc_check_fail(c, it->line, "more than %d parallel blocks in one another",
+                                 CIM_CC_CHECK_FORKS);
+    c->now++;
+    c->forks[c->n_forks++] = (fork){.from = c->now, .branch = c->now, .product = -1};
+    return CIM_OK;
+}
+
+static void branch(checker *c)
+{
+    c->forks[c->n_forks - 1].branch = ++c->now;
+    c->thread += c->n_forks == 1;
+}
+
+/* parallel for */
+static cim_status fork_over(checker *c, const cim_cc_item *it, int64_t from, int64_t to,
+                            int64_t step)
+{
+    CIM_TRY(fork_open(c, it));
+    for (int64_t v = from; v < to; v += step) {
+        CIM_TRY(visit(c, it));
+        branch(c);
+        c->frame[it->var] = v;
+        CIM_TRY(cim_cc_check_items(c, it->child));
+    }
+    c->n_forks--;
+    return CIM_OK;
+}
+
 static cim_status loop_over(checker *c, const cim_cc_item *it, int64_t from, int64_t to,
                             int64_t step)
 {
-    bool parallel = it->kind == CIM_CC_ITEM_PARALLEL_FOR;
-    bool repeats = !parallel && c->o && items_repeat(c->p, it->child, it->var, 0);
-    c->parallel += parallel;
+    bool repeats = from < to && c->o && items_repeat(c, it->child, it->var, true);
     for (int64_t v = from; v < to; v += step) {
         CIM_TRY(visit(c, it));
-        c->thread += parallel && c->parallel == 1;
         c->frame[it->var] = v;
         if (repeats && v > from) {
             CIM_TRY(repeat(c, it, v));
             continue;
         }
         bool before = c->open;
+        int64_t products = c->n_products + 1; /* after an iteration of one product */
         CIM_TRY(cim_cc_check_items(c, it->child));
-        repeats = repeats && c->open && !before && c->product == v;
+        repeats = repeats && c->open && !before && c->product == v && c->n_products == products;
         if (repeats)
             CIM_TRY(cim_cc_check_product_end(c, it->line));
     }
-    c->parallel -= parallel;
     return CIM_OK;
 }
 
@@ -171,33 +194,47 @@ static cim_status loop(checker *c, const cim_cc_item *it)
 {
     const int64_t most = INT64_C(1) << 53;
     int64_t from, to, step;
+    CIM_TRY(visit(c, it));
     CIM_TRY(cim_cc_check_value(c, it, CIM_CC_FOR_FROM, -most, most, &from));
     CIM_TRY(cim_cc_check_value(c, it, CIM_CC_FOR_TO, -most, most, &to));
     CIM_TRY(cim_cc_check_value(c, it, CIM_CC_FOR_STEP, 1, most, &step));
+    if (it->kind == CIM_CC_ITEM_PARALLEL_FOR)
+        return fork_over(c, it, from, to, step);
     return loop_over(c, it, from, to, step);
+}
+
+static cim_status let(checker *c, const cim_cc_item *it)
+{
+    const int64_t most = INT64_C(1) << 53;
+    return cim_cc_check_value(c, it, 0, -most, most, &c->frame[it->var]);
+}
+
+static cim_status check_item(checker *c, const cim_cc_item *it)
+{
+    switch (it->kind) {
+    case CIM_CC_ITEM_STATEMENT:
+        return statement(c, it);
+    case CIM_CC_ITEM_LET:
+        return let(c, it);
+    case CIM_CC_ITEM_FOR:
+    case CIM_CC_ITEM_PARALLEL_FOR:
+        return loop(c, it);
+    case CIM_CC_ITEM_PARALLEL:
+        CIM_TRY(fork_open(c, it));
+        for (uint32_t i = it->child; i != CIM_CC_NO_ITEM; i = c->p->items[i].next) {
+            branch(c);
+            CIM_TRY(check_item(c, &c->p->items[i]));
+        }
+        c->n_forks--;
+        return CIM_OK;
+    default:
+        return cim_cc_check_items(c, it->child);
+    }
 }
 
 cim_status cim_cc_check_items(checker *c, uint32_t first)
 {
-    int64_t v;
-    const int64_t most = INT64_C(1) << 53;
-    for (uint32_t i = first; i != CIM_CC_NO_ITEM; i = c->p->items[i].next) {
-        const cim_cc_item *it = &c->p->items[i];
-        switch (it->kind) {
-        case CIM_CC_ITEM_STATEMENT:
-            CIM_TRY(statement(c, it));
-            break;
-        case CIM_CC_ITEM_LET:
-            CIM_TRY(cim_cc_check_value(c, it, 0, -most, most, &v));
-            c->frame[it->var] = v;
-            break;
-        case CIM_CC_ITEM_FOR:
-        case CIM_CC_ITEM_PARALLEL_FOR:
-            CIM_TRY(loop(c, it));
-            break;
-        default:
-            CIM_TRY(cim_cc_check_items(c, it->child));
-        }
-    }
+    for (uint32_t i = first; i != CIM_CC_NO_ITEM; i = c->p->items[i].next)
+        CIM_TRY(check_item(c, &c->p->items[i]));
     return CIM_OK;
 }

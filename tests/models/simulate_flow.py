@@ -107,13 +107,13 @@ def simulate(path, arrays, folder, flags):
     return np.load(out)
 
 
-def emit(path, name, level, flags, shapes, folder):
+def emit(path, name, flags, shapes, folder):
     """The flow's file, None when the point is infeasible."""
     file = os.path.join(folder, "flow.txt")
     if os.path.exists(file):
         os.remove(file)
     # converters decide numbers, not flows, and those of 16 bits have no price
-    code, text = run("compile", path, "isaac", "--level", level, *flags, *shapes,
+    code, text = run("compile", path, "isaac", *flags, *shapes,
                      *sets(crossbar__adc_bits=8), "--emit", file)
     checks.equal(f"{name} compile", (code, text if code else ""), (0, ""))
     if "infeasible" in text:
@@ -130,7 +130,8 @@ def check_network(name, path, inputs, folder):
         arrays += ["--input", f"{key}={file}"]
         shapes += ["--input", key + "=" + "x".join(map(str, v.shape))]
     for what, (level, flags) in CHIPS.items():
-        file = emit(path, f"{name} {what}", level, flags, shapes, folder)
+        flags = ["--level", level, *flags]
+        file = emit(path, f"{name} {what}", flags, shapes, folder)
         if not file:
             continue
         with_flow = simulate(path, arrays, folder, flags + ["--flow", file])
@@ -157,7 +158,8 @@ def check_resnet(folder):
     np.save(array, x.numpy())
     for level, flags in [("cg", sets(computing_mode="core")), ("mvm", []),
                          ("vvm", sets(computing_mode="wordline", crossbar__parallel_rows=64))]:
-        file = emit(path, f"resnet18 {level}", level, flags, [], folder)
+        flags = ["--level", level, *flags]
+        file = emit(path, f"resnet18 {level}", flags, [], folder)
         start = time.monotonic()
         y = simulate(path, ["--input", array], folder, flags + ["--flow", file])
         print(f"resnet18 {level}: {time.monotonic() - start:.1f} s, "

@@ -331,14 +331,58 @@ static void memory_runs_out(void **unused)
     teardown(b);
 }
 
+/* Two lines of a text, one after the other, change places. */
+static void swap_lines(char *text, const char *first)
+{
+    char *a = strstr(text, first), line[200], other[200];
+    assert_non_null(a);
+    while (a > text && a[-1] != '\n')
+        a--;
+    char *b = strchr(a, '\n') + 1, *end = strchr(b, '\n') + 1;
+    snprintf(line, sizeof line, "%.*s", (int)(b - a), a);
+    snprintf(other, sizeof other, "%.*s", (int)(end - b), b);
+    memcpy(a, other, strlen(other));
+    memcpy(a + strlen(other), line, strlen(line));
+}
+
+/* Row groups of a crossbar are counted, whether those of others are read in between or not. */
+static void rows_of_crossbars_take_turns(void **unused)
+{
+    (void)unused;
+    bench *b = setup();
+    cim_text t;
+    add_op(b, CIM_CC_UNIT_CROSSBAR, 4, 8);
+    b->ops[0].matrix_cols = 24; /* on two crossbars */
+    b->arch.computing_mode = CIM_HW_MODE_WORDLINE;
+    b->arch.crossbar.parallel_rows = 3;
+    b->arch.core.crossbars = 3;
+    b->chip.l1_bits_per_ns = 16.0;
+    compile(b);
+    assert_int_equal(run(b), CIM_OK);
+    double ns = b->cycle.latency_ns, pj = b->cycle.energy_total_pj;
+    assert_true(ns > 8 * 3 * 40);
+    cim_cc_cycle_clear(&b->cycle);
+    cim_text_init(&t);
+    cim_cc_flow_write(b->flow, &b->graph, &t);
+    swap_lines(t.s, "parallel for u in ");
+    cim_cc_program_destroy(b->flow);
+    assert_int_equal(cim_cc_flow_parse(t.s, t.n, "turns", &b->graph, &b->flow, &b->err), CIM_OK);
+    cim_text_clear(&t);
+    assert_int_equal(run(b), CIM_OK);
+    assert_true(fabs(b->cycle.latency_ns - ns) < 1e-9 * ns);
+    assert_true(fabs(b->cycle.energy_total_pj - pj) < 1e-9 * pj);
+    teardown(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(products_follow_each_other),  cmocka_unit_test(rows_are_waited_for),
-        cmocka_unit_test(transfers_share_a_bus),       cmocka_unit_test(steps_share_the_pool),
-        cmocka_unit_test(power_is_what_works),         cmocka_unit_test(batches_are_extrapolated),
-        cmocka_unit_test(rows_that_do_not_exist),      cmocka_unit_test(a_wait_without_end),
-        cmocka_unit_test(windows_hold_producers_back), cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(products_follow_each_other),   cmocka_unit_test(rows_are_waited_for),
+        cmocka_unit_test(transfers_share_a_bus),        cmocka_unit_test(steps_share_the_pool),
+        cmocka_unit_test(power_is_what_works),          cmocka_unit_test(batches_are_extrapolated),
+        cmocka_unit_test(rows_that_do_not_exist),       cmocka_unit_test(a_wait_without_end),
+        cmocka_unit_test(windows_hold_producers_back),  cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(rows_of_crossbars_take_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
