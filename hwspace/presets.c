@@ -24,12 +24,23 @@ static size_t list_presets(const char *names[MAX_PRESETS])
     return n;
 }
 
+/* The matrix is no field; it stands beside the chip or inside it. */
+static const cim_json_node *noc_cost(const cim_json_node *root)
+{
+    const cim_json_node *chip = cim_json_find(root, "chip"), *at = cim_json_find(root, "noc_cost");
+    if (!at && chip)
+        at = cim_json_find(chip, "noc_cost");
+    return at ? at : root;
+}
+
 /* The member a reason is about, or the nearest object around it that the file has. */
 static const cim_json_node *blamed(const cim_json *doc, const char *reason)
 {
     const cim_json_node *at = cim_json_root(doc);
     int field = cim_hw_reason_field(reason);
     char path[64];
+    if (!strncmp(reason, "noc_cost ", 9))
+        return noc_cost(at);
     if (field < 0)
         return at;
     snprintf(path, sizeof path, "%s", cim_hw_fields[field].path);

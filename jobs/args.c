@@ -52,6 +52,9 @@ static cim_status take_option(cim_job_args *a, const char *word, char **next, bo
     } else if (word[length] == '=') {
         return cim_err_set(err, CIM_E_INPUT, o->name, "takes no value");
     }
+    if (o->metavar && !value[0])
+        return cim_err_set(err, CIM_E_INPUT, o->name, "found an empty text, %s is needed",
+                           o->metavar);
     if (a->n_values[i] && !o->repeated)
         return cim_err_set(err, CIM_E_INPUT, o->name, "is given twice");
     if (a->n_values[i] >= CIM_JOB_MAX_VALUES)
@@ -76,6 +79,9 @@ cim_status cim_job_args_parse(cim_job_args *a, const cim_job_option *options, si
             bool used = false;
             CIM_TRY(take_option(a, w, i + 1 < n_words ? &words[i + 1] : NULL, &used, err));
             i += used;
+        } else if (!w[0]) {
+            return cim_err_set(err, CIM_E_INPUT, "arguments",
+                               "found an empty text; usage: cimdse %s", usage);
         } else if (a->n_positional >= max_positional) {
             return cim_err_set(err, CIM_E_INPUT, w, "one argument too many; usage: cimdse %s",
                                usage);

@@ -26,8 +26,8 @@ typedef struct cim_job_args {
 
 /** Parse words after the command. `--x=V` and `--x V` are the same; `--` ends the options.
  *  @param words borrowed for the life of args
- *  @return CIM_E_INPUT: unknown option (nearest named), missing value, given twice, too few or
- *  too many positional arguments */
+ *  @return CIM_E_INPUT: unknown option (nearest named), missing or empty value, given twice,
+ *  too few, too many or empty positional arguments */
 CIM_MUST_CHECK cim_status cim_job_args_parse(cim_job_args *args, const cim_job_option *options,
                                              size_t min_positional, size_t max_positional,
                                              const char *usage, int n_words, char **words,

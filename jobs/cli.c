@@ -10,7 +10,7 @@
 static const cim_job_command *const groups[] = {cim_job_model_commands,  cim_job_arch_commands,
                                                 cim_job_run_commands,    cim_job_result_commands,
                                                 cim_job_submit_commands, cim_job_simulate_commands};
-enum { N_GROUPS = sizeof groups / sizeof *groups };
+enum { N_GROUPS = sizeof groups / sizeof *groups, MAX_SUBS = 8 };
 
 cim_status cim_job_print(const cim_text *text, cim_err *err)
 {
@@ -50,18 +50,6 @@ cim_status cim_job_print_list(bool (*at)(size_t i, const char **name, char *line
     cim_status s = cim_job_print(&t, err);
     cim_text_clear(&t);
     return s;
-}
-
-cim_status cim_job_output(const char *path, const cim_text *text, cim_err *err)
-{
-    if (!strcmp(path, "-"))
-        return cim_job_print(text, err);
-    if (text->failed)
-        return cim_err_set(err, CIM_E_NOMEM, path, "out of memory");
-    cim_status s = cim_file_write(path, cim_text_str(text), text->n, err);
-    if (s == CIM_E_IO && err)
-        err->code = CIM_E_INPUT; /* a path the user named */
-    return s == CIM_E_IO ? CIM_E_INPUT : s;
 }
 
 /* The command that the first words name: "model show" takes two, "run" one. */
@@ -129,10 +117,49 @@ static int describe_named(const char *word, const char *second, cim_text *t)
     return found;
 }
 
+/* The sub-commands of a group ("show" and "list" of "model"). @return 0: the word names no group */
+static size_t sub_commands(const char *group, const char *subs[MAX_SUBS])
+{
+    size_t n = strlen(group), found = 0;
+    for (int g = 0; g < N_GROUPS; g++)
+        for (const cim_job_command *c = groups[g]; c->name && found < MAX_SUBS; c++)
+            if (!strncmp(c->name, group, n) && c->name[n] == ' ')
+                subs[found++] = c->name + n + 1;
+    return found;
+}
+
+/* A group's name alone or with a sub-command that it does not have. @param sub  NULL: none */
+static cim_status unknown_sub_command(const char *group, const char *sub, const char *const *subs,
+                                      size_t n, cim_err *err)
+{
+    char list[128] = "";
+    for (size_t i = 0, at = 0; i < n && at < sizeof list; i++)
+        at += (size_t)snprintf(list + at, sizeof list - at, "%s\"%s %s\"",
+                               i == 0      ? ""
+                               : i + 1 < n ? ", "
+                                           : " and ",
+                               group, subs[i]);
+    if (!sub)
+        return cim_err_set(err, CIM_E_INPUT, group, "needs a sub-command; there %s %s",
+                           n == 1 ? "is" : "are", list);
+    char where[128];
+    const char *near = cim_text_nearest(sub, subs, n);
+    snprintf(where, sizeof where, "%s %s", group, sub);
+    if (near && n > 1)
+        return cim_err_set(err, CIM_E_INPUT, where,
+                           "unknown command; did you mean \"%s %s\"? There are %s", group, near,
+                           list);
+    return cim_err_set(err, CIM_E_INPUT, where, "unknown command; there %s %s",
+                       n == 1 ? "is" : "are", list);
+}
+
 static cim_status unknown_command(int argc, char **argv, int at, cim_err *err)
 {
-    const char *names[64];
-    size_t n = 0;
+    const char *names[64], *subs[MAX_SUBS];
+    size_t n = 0, n_subs = sub_commands(argv[at], subs);
+    if (n_subs > 0)
+        return unknown_sub_command(argv[at], at + 1 < argc ? argv[at + 1] : NULL, subs, n_subs,
+                                   err);
     for (int g = 0; g < N_GROUPS; g++)
         for (const cim_job_command *c = groups[g]; c->name && n < 64; c++)
             names[n++] = c->name;
@@ -154,10 +181,15 @@ static cim_status help(int argc, char **argv, cim_err *err)
     cim_text t;
     cim_text_init(&t);
     cim_status s = CIM_OK;
+    const char *subs[MAX_SUBS];
+    int most = argc > 2 && sub_commands(argv[2], subs) ? 4 : 3;
     if (argc < 3)
         list_commands(&t);
-    else if (!describe_named(argv[2], argc > 3 ? argv[3] : NULL, &t))
+    else if (!describe_named(argv[2], most == 4 && argc > 3 ? argv[3] : NULL, &t))
         s = unknown_command(argc, argv, 2, err);
+    if (s == CIM_OK && argc > most)
+        s = cim_err_set(err, CIM_E_INPUT, argv[most],
+                        "one argument too many; usage: cimdse help [COMMAND]");
     if (s == CIM_OK)
         s = cim_job_print(&t, err);
     cim_text_clear(&t);
@@ -184,6 +216,8 @@ static cim_status dispatch(int argc, char **argv, const cim_job_parallel *parall
     }
     int used = 0;
     const cim_job_command *c = find_command(argc, argv, &used);
+    if (!c && argc == 3 && is_one_of(argv[2], "--help", "-h")) /* "model --help": "help model" */
+        return help(3, (char *[]){argv[0], argv[2], argv[1]}, err);
     if (!c)
         return unknown_command(argc, argv, 1, err);
     for (int i = used; i < argc; i++)

@@ -57,7 +57,5 @@ CIM_MUST_CHECK cim_status cim_job_print(const cim_text *text, cim_err *err);
 CIM_MUST_CHECK cim_status cim_job_print_list(bool (*at)(size_t i, const char **name, char *line,
                                                         size_t size),
                                              bool json, cim_err *err);
-/** Write text to a file, "-" is stdout. */
-CIM_MUST_CHECK cim_status cim_job_output(const char *path, const cim_text *text, cim_err *err);
 
 #endif

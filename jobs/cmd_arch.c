@@ -3,12 +3,11 @@
 
 #include "costmodel/explain.h"
 #include "hwspace/base/memory.h"
+#include "jobs/outputs.h"
 #include "jobs/point.h"
 #include "sched/flow.h"
 #include "sched/model.h"
 #include "sched/plan.h"
-
-#include <string.h>
 
 static const cim_job_option show_options[] = {
     CIM_JOB_SET_OPTION,
@@ -31,22 +30,16 @@ static const cim_job_option compile_options[] = {
     {"--emit", "FILE", false, "write the meta-operator flow (- for stdout)"},
     {0}};
 
-/* An explanation instead of a report: JSON to the file named (NULL: none; "-": stdout), else text. */
-static cim_status print_explanation(const cim_cost_explanation *x, const char *json, cim_err *err)
+static void write_explanation(const cim_cost_explanation *x, bool json, cim_text *out)
 {
-    cim_text t;
-    cim_text_init(&t);
     if (json) {
         cim_jw w;
-        cim_jw_init(&w, &t, true);
+        cim_jw_init(&w, out, true);
         cim_cost_explanation_write(x, &w, NULL);
-        cim_text_add(&t, "\n");
+        cim_text_add(out, "\n");
     } else {
-        cim_cost_explanation_text(x, &t);
+        cim_cost_explanation_text(x, out);
     }
-    cim_status s = json ? cim_job_output(json, &t, err) : cim_job_print(&t, err);
-    cim_text_clear(&t);
-    return s;
 }
 
 /* Explanations borrow from the library of the point. */
@@ -60,8 +53,13 @@ static cim_status explain_chip(const cim_job_args *args, const cim_job_point *p,
     cim_arena_init(&ar);
     cim_status s =
         cim_cost_explain(&chip, &from, cim_job_args_value(args, "--explain"), &ar, &x, err);
-    if (s == CIM_OK)
-        s = print_explanation(&x, cim_job_args_has(args, "--json") ? "-" : NULL, err);
+    cim_text t;
+    cim_text_init(&t);
+    if (s == CIM_OK) {
+        write_explanation(&x, cim_job_args_has(args, "--json"), &t);
+        s = cim_job_print(&t, err);
+    }
+    cim_text_clear(&t);
     cim_arena_clear(&ar);
     return s;
 }
@@ -103,68 +101,53 @@ static cim_status list(const cim_job_args *args, const cim_job_parallel *paralle
     return cim_job_print_list(cim_hw_preset_at, cim_job_args_has(args, "--json"), err);
 }
 
-static bool to_stdout(const cim_job_args *args, const char *option)
-{
-    const char *file = cim_job_args_value(args, option);
-    return file && !strcmp(file, "-");
-}
+/* What one compilation says: its files, and the text for stdout where no file goes there. */
+typedef struct answer {
+    cim_job_outputs files;
+    cim_text text;
+} answer;
 
-static cim_status write_plan(const cim_job_args *args, const cim_cc_plan *plan, cim_err *err)
+static void write_plan(const cim_job_args *args, const cim_cc_plan *plan, answer *out)
 {
     bool detail = cim_job_args_has(args, "--detail");
-    const char *file = cim_job_args_value(args, "--json");
-    cim_text t;
-    cim_text_init(&t);
-    cim_status s = CIM_OK;
-    if (file) {
+    cim_text *json = cim_job_outputs_text(&out->files, "--json");
+    if (json) {
         cim_jw w;
-        cim_jw_init(&w, &t, true);
+        cim_jw_init(&w, json, true);
         cim_cc_plan_write_json(plan, detail, &w, NULL);
-        cim_text_add(&t, "\n");
-        s = cim_job_output(file, &t, err);
-        cim_text_clear(&t);
+        cim_text_add(json, "\n");
     }
-    if (s == CIM_OK && !to_stdout(args, "--json") && !to_stdout(args, "--emit")) {
-        cim_cc_plan_write_text(plan, detail, &t);
-        s = cim_job_print(&t, err);
-    }
-    cim_text_clear(&t);
-    return s;
+    cim_cc_plan_write_text(plan, detail, &out->text);
 }
 
-/* --emit: the plan as a program, when there is one. */
-static cim_status emit_flow(const cim_job_args *args, const cim_hw_arch *arch,
-                            const cim_cc_plan *plan, cim_err *err)
+/* --emit: the plan as a program. */
+static cim_status emit_flow(const cim_hw_arch *arch, const cim_cc_plan *plan,
+                            const cim_cc_result *result, cim_text *out, cim_err *err)
 {
     const cim_cc_graph *graph = cim_cc_plan_graph(plan);
-    const char *file = cim_job_args_value(args, "--emit");
-    if (!file)
-        return CIM_OK;
     cim_cc_program *program = NULL;
+    if (!result->feasible)
+        return cim_err_set(err, CIM_E_INPUT, arch->name, "no flow to emit: infeasible: %s",
+                           result->reason);
     CIM_TRY(cim_cc_flow_emit(plan, &program, err));
-    cim_text t;
-    cim_text_init(&t);
-    cim_cc_flow_write(program, graph, &t);
+    cim_cc_flow_write(program, graph, out);
     cim_status s = cim_cc_flow_check(program, "emitted flow", graph, arch, err);
     if (s == CIM_E_INPUT && err)
         err->code = CIM_E_INTERNAL; /* what the compiler writes must be legal */
-    if (s == CIM_OK)
-        s = cim_job_output(file, &t, err);
-    else if (s == CIM_E_INPUT)
-        s = CIM_E_INTERNAL;
-    cim_text_clear(&t);
     cim_cc_program_destroy(program);
-    return s;
+    return s == CIM_E_INPUT ? CIM_E_INTERNAL : s;
 }
 
-static cim_status explain_plan(const cim_job_args *args, const cim_cc_plan *plan,
-                               cim_cc_metric metric, const cim_cc_result *result,
-                               const cim_job_point *p, cim_err *err)
+/* In place of the report, and of its JSON. */
+static cim_status explain_plan(const cim_cc_plan *plan, cim_cc_metric metric,
+                               const cim_cc_result *result, const cim_job_point *p, answer *out,
+                               cim_err *err)
 {
     cim_cost_chip chip;
     cim_cost_provenance from;
     cim_cost_explanation x;
     cim_arena ar;
+    cim_text *json = cim_job_outputs_text(&out->files, "--json");
     if (!result->feasible)
         return cim_err_set(err, CIM_E_INPUT, p->arch.name, "nothing to explain: %s",
                            result->reason);
@@ -172,17 +155,18 @@ static cim_status explain_plan(const cim_job_args *args, const cim_cc_plan *plan
     cim_arena_init(&ar);
     cim_status s = cim_cc_explain(plan, &from, metric, &ar, &x, err);
     if (s == CIM_OK)
-        s = print_explanation(&x, cim_job_args_value(args, "--json"), err);
+        write_explanation(&x, json != NULL, json ? json : &out->text);
     cim_arena_clear(&ar);
     return s;
 }
 
 static cim_status compile_on(const cim_job_args *args, const cim_job_point *p,
-                             const cim_cc_model *model, cim_err *err)
+                             const cim_cc_model *model, answer *out, cim_err *err)
 {
     cim_cost_chip chip;
     cim_cc_prepared *prepared = NULL;
     const char *explain = cim_job_args_value(args, "--explain");
+    cim_text *flow = cim_job_outputs_text(&out->files, "--emit");
     cim_cc_metric metric = 0;
     if (explain)
         CIM_TRY(cim_cc_metric_find(explain, &metric, err));
@@ -193,41 +177,67 @@ static cim_status compile_on(const cim_job_args *args, const cim_job_point *p,
     cim_cc_result result;
     const cim_cc_plan *plan = NULL;
     cim_status s = cim_cc_compile_bounded(prepared, &p->arch, &chip, &ar, &result, &plan, err);
-    if (s == CIM_OK && result.feasible)
-        s = emit_flow(args, &p->arch, plan, err);
-    if (s == CIM_OK)
-        s = explain ? explain_plan(args, plan, metric, &result, p, err)
-                    : write_plan(args, plan, err);
+    if (s == CIM_OK && flow)
+        s = emit_flow(&p->arch, plan, &result, flow, err);
+    if (s == CIM_OK && explain)
+        s = explain_plan(plan, metric, &result, p, out, err);
+    else if (s == CIM_OK)
+        write_plan(args, plan, out);
     cim_arena_clear(&ar);
     cim_cc_prepared_destroy(prepared);
     return s;
 }
 
-static cim_status load_and_compile(const cim_job_args *args, const cim_job_point *p, cim_err *err)
+static cim_status load_and_compile(const cim_job_args *args, const cim_job_point *p, answer *out,
+                                   cim_err *err)
 {
     cim_cc_model_options options = {.sequence_length = p->arch.workload.sequence_length};
     options.n_inputs = cim_job_args_values(args, "--input", &options.inputs);
     cim_cc_model *model = NULL;
     cim_status s = cim_cc_model_load(args->positional[0], &options, &model, err);
     if (s == CIM_OK)
-        s = compile_on(args, p, model, err);
+        s = compile_on(args, p, model, out, err);
     cim_cc_model_destroy(model);
     return s;
+}
+
+/* What would be parsed and ignored is refused. */
+static cim_status check_compile(const cim_job_args *args, const answer *out, cim_err *err)
+{
+    bool explain = cim_job_args_has(args, "--explain");
+    if (explain && cim_job_args_has(args, "--detail"))
+        return cim_err_set(err, CIM_E_INPUT, "--detail",
+                           "belongs to the report, which --explain replaces");
+    if (explain && !cim_job_args_has(args, "--json") && cim_job_outputs_on_stdout(&out->files))
+        return cim_err_set(err, CIM_E_INPUT, "--emit",
+                           "found - (stdout), where the text of --explain goes; name a file");
+    return CIM_OK;
+}
+
+static cim_status compile_into(const cim_job_args *args, answer *out, cim_err *err)
+{
+    cim_job_point p;
+    CIM_TRY(cim_job_outputs_take(&out->files, args, (const char *const[]){"--json", "--emit", NULL},
+                                 err));
+    CIM_TRY(check_compile(args, out, err));
+    cim_status s = cim_job_point_load(args, args->positional[1], &p, err);
+    if (s == CIM_OK)
+        s = load_and_compile(args, &p, out, err);
+    cim_job_point_clear(&p);
+    CIM_TRY(s);
+    CIM_TRY(cim_job_outputs_write(&out->files, err));
+    return cim_job_outputs_on_stdout(&out->files) ? CIM_OK : cim_job_print(&out->text, err);
 }
 
 static cim_status compile(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)
 {
     (void)parallel;
-    if (cim_job_args_has(args, "--explain") && cim_job_args_has(args, "--detail"))
-        return cim_err_set(err, CIM_E_INPUT, "--detail",
-                           "belongs to the report, which --explain replaces");
-    if (to_stdout(args, "--json") && to_stdout(args, "--emit"))
-        return cim_err_set(err, CIM_E_INPUT, "--emit", "only one of --json and --emit can be -");
-    cim_job_point p;
-    cim_status s = cim_job_point_load(args, args->positional[1], &p, err);
-    if (s == CIM_OK)
-        s = load_and_compile(args, &p, err);
-    cim_job_point_clear(&p);
+    answer out;
+    cim_job_outputs_init(&out.files);
+    cim_text_init(&out.text);
+    cim_status s = compile_into(args, &out, err);
+    cim_text_clear(&out.text);
+    cim_job_outputs_clear(&out.files);
     return s;
 }
 

@@ -3,6 +3,7 @@
 
 #include "analysis/store.h"
 #include "hwspace/base/memory.h"
+#include "jobs/outputs.h"
 #include "sched/plan.h"
 
 #include <stdio.h>
@@ -71,8 +72,13 @@ static cim_status choose_objectives(const cim_job_args *args, const cim_ana_data
         return CIM_OK;
     }
     *n = 0;
-    for (const char *p = list; *p;) {
+    for (const char *p = list; p;) {
         size_t k = strcspn(p, ",");
+        if (k == 0)
+            return cim_err_set(err, CIM_E_INPUT, "--objectives",
+                               "found an empty name in \"%s\", metrics are separated by single "
+                               "commas",
+                               list);
         if (*n >= CIM_SPEC_MAX_OBJECTIVES)
             return cim_err_set(err, CIM_E_INPUT, "--objectives", "more than %d objectives",
                                CIM_SPEC_MAX_OBJECTIVES);
@@ -82,49 +88,39 @@ static cim_status choose_objectives(const cim_job_args *args, const cim_ana_data
                 return cim_err_set(err, CIM_E_INPUT, "--objectives", "\"%.*s\" is given twice",
                                    (int)k, p);
         (*n)++;
-        p += k + (p[k] == ',');
+        p = p[k] ? p + k + 1 : NULL;
     }
-    if (*n == 0)
-        return cim_err_set(err, CIM_E_INPUT, "--objectives", "at least one metric is needed");
     return CIM_OK;
 }
 
-static cim_status pareto_files(const cim_job_args *args, const cim_ana_dataset *d,
-                               const cim_ana_objective *obj, size_t n, cim_err *err)
+static cim_status front_csv(const cim_ana_dataset *d, const cim_ana_objective *obj, size_t n,
+                            cim_text *out, cim_err *err)
 {
-    const char *csv = cim_job_args_value(args, "--csv"), *json = cim_job_args_value(args, "--json");
-    cim_text t;
-    cim_text_init(&t);
-    cim_status s = CIM_OK;
-    if (csv) {
-        uint64_t *rows = NULL;
-        size_t n_rows = 0;
-        s = cim_ana_dataset_front_of(d, obj, n, &rows, &n_rows, err);
-        if (s == CIM_OK) {
-            cim_ana_csv(d, rows, n_rows, &t);
-            s = cim_job_output(csv, &t, err);
-        }
-        cim_free(rows);
-        cim_text_clear(&t);
-    }
-    if (s == CIM_OK && json) {
-        s = cim_ana_front_json(d, obj, n, &t, err);
-        if (s == CIM_OK)
-            s = cim_job_output(json, &t, err);
-        cim_text_clear(&t);
-    }
-    return s;
+    uint64_t *rows = NULL;
+    size_t n_rows = 0;
+    CIM_TRY(cim_ana_dataset_front_of(d, obj, n, &rows, &n_rows, err));
+    cim_ana_csv(d, rows, n_rows, out);
+    cim_free(rows);
+    return CIM_OK;
 }
 
-static cim_status pareto_of(const cim_job_args *args, const cim_ana_dataset *d, cim_err *err)
+/* A file takes the place of the table. */
+static cim_status pareto_of(const cim_job_args *args, const cim_ana_dataset *d,
+                            cim_job_outputs *files, cim_err *err)
 {
+    cim_text *csv = cim_job_outputs_text(files, "--csv"),
+             *json = cim_job_outputs_text(files, "--json");
     cim_ana_objective obj[CIM_ANA_MAX_COLUMNS];
     size_t n = 0;
     long long rows = 25;
     CIM_TRY(choose_objectives(args, d, obj, &n, err));
     CIM_TRY(cim_job_args_int(args, "--rows", 0, 1000000000, &rows, err));
-    if (cim_job_args_has(args, "--csv") || cim_job_args_has(args, "--json"))
-        return pareto_files(args, d, obj, n, err);
+    if (csv)
+        CIM_TRY(front_csv(d, obj, n, csv, err));
+    if (json)
+        CIM_TRY(cim_ana_front_json(d, obj, n, json, err));
+    if (csv || json)
+        return CIM_OK;
     cim_text t;
     cim_text_init(&t);
     cim_status s = cim_ana_table(d, obj, n, (size_t)rows, &t, err);
@@ -134,22 +130,18 @@ static cim_status pareto_of(const cim_job_args *args, const cim_ana_dataset *d, 
     return s;
 }
 
-static cim_status export_of(const cim_job_args *args, const cim_ana_dataset *d, cim_err *err)
+static cim_status export_of(const cim_job_args *args, const cim_ana_dataset *d,
+                            cim_job_outputs *files, cim_err *err)
 {
-    const char *file = cim_job_args_value(args, "--csv");
-    if (!file)
-        return cim_err_set(err, CIM_E_INPUT, "--csv", "is needed: the file to write");
-    cim_text t;
-    cim_text_init(&t);
-    cim_ana_csv(d, NULL, 0, &t);
-    cim_status s = cim_job_output(file, &t, err);
-    cim_text_clear(&t);
-    return s;
+    (void)args, (void)err;
+    cim_ana_csv(d, NULL, 0, cim_job_outputs_text(files, "--csv"));
+    return CIM_OK;
 }
 
-static cim_status digest_of(const cim_job_args *args, const cim_ana_dataset *d, cim_err *err)
+static cim_status digest_of(const cim_job_args *args, const cim_ana_dataset *d,
+                            cim_job_outputs *files, cim_err *err)
 {
-    (void)args;
+    (void)args, (void)files;
     char hex[33];
     CIM_TRY(cim_ana_dataset_digest(d, hex, err));
     cim_text t;
@@ -160,21 +152,21 @@ static cim_status digest_of(const cim_job_args *args, const cim_ana_dataset *d, 
     return s;
 }
 
-static cim_status plot_of(const cim_job_args *args, const cim_ana_dataset *d, cim_err *err)
+static cim_status plot_of(const cim_job_args *args, const cim_ana_dataset *d,
+                          cim_job_outputs *files, cim_err *err)
 {
-    const char *file = cim_job_args_value(args, "-o");
+    (void)files;
     cim_ana_objective obj[CIM_ANA_MAX_COLUMNS];
     size_t n = 0;
-    if (!file)
-        return cim_err_set(err, CIM_E_INPUT, "-o", "is needed: the .svg or .png file to draw");
     CIM_TRY(choose_objectives(args, d, obj, &n, err));
-    return cim_ana_plot(d, obj, n, file, err);
+    return cim_ana_plot(d, obj, n, cim_job_args_value(args, "-o"), err);
 }
 
-/* Read, work, release. */
-static cim_status with_result(const cim_job_args *args, cim_err *err,
-                              cim_status (*work)(const cim_job_args *, const cim_ana_dataset *,
-                                                 cim_err *))
+typedef cim_status (*result_work)(const cim_job_args *args, const cim_ana_dataset *d,
+                                  cim_job_outputs *files, cim_err *err);
+
+static cim_status read_and_work(const cim_job_args *args, result_work work, cim_job_outputs *files,
+                                cim_err *err)
 {
     cim_ana_dataset *d = cim_alloc(1, sizeof *d);
     if (!d)
@@ -182,34 +174,60 @@ static cim_status with_result(const cim_job_args *args, cim_err *err,
     cim_ana_dataset_init(d);
     cim_status s = cim_ana_store_read(args->positional[0], d, err);
     if (s == CIM_OK)
-        s = work(args, d, err);
+        s = work(args, d, files, err);
     cim_ana_dataset_clear(d);
     cim_free(d);
     return s;
 }
 
+/* Check where to write, read, work, write, release. @param outputs  options; ends with NULL */
+static cim_status with_result(const cim_job_args *args, const char *const *outputs,
+                              result_work work, cim_err *err)
+{
+    cim_job_outputs files;
+    cim_job_outputs_init(&files);
+    cim_status s = cim_job_outputs_take(&files, args, outputs, err);
+    if (s == CIM_OK)
+        s = read_and_work(args, work, &files, err);
+    if (s == CIM_OK)
+        s = cim_job_outputs_write(&files, err);
+    cim_job_outputs_clear(&files);
+    return s;
+}
+
+static const char *const no_outputs[] = {NULL};
+
 static cim_status pareto(const cim_job_args *args, const cim_job_parallel *par, cim_err *err)
 {
     (void)par;
-    return with_result(args, err, pareto_of);
+    return with_result(args, (const char *const[]){"--csv", "--json", NULL}, pareto_of, err);
 }
 
 static cim_status export_csv(const cim_job_args *args, const cim_job_parallel *par, cim_err *err)
 {
     (void)par;
-    return with_result(args, err, export_of);
+    if (!cim_job_args_has(args, "--csv"))
+        return cim_err_set(err, CIM_E_INPUT, "--csv", "is needed: the file to write");
+    return with_result(args, (const char *const[]){"--csv", NULL}, export_of, err);
 }
 
 static cim_status digest(const cim_job_args *args, const cim_job_parallel *par, cim_err *err)
 {
     (void)par;
-    return with_result(args, err, digest_of);
+    return with_result(args, no_outputs, digest_of, err);
 }
 
+/* gnuplot writes the picture, so it is no output of ours; the place is checked like one. */
 static cim_status plot(const cim_job_args *args, const cim_job_parallel *par, cim_err *err)
 {
     (void)par;
-    return with_result(args, err, plot_of);
+    if (!cim_job_args_has(args, "-o"))
+        return cim_err_set(err, CIM_E_INPUT, "-o", "is needed: the .svg or .png file to draw");
+    cim_job_outputs picture;
+    cim_job_outputs_init(&picture);
+    cim_status s = cim_job_outputs_take(&picture, args, (const char *const[]){"-o", NULL}, err);
+    cim_job_outputs_clear(&picture);
+    return s == CIM_OK ? with_result(args, no_outputs, plot_of, err) : s;
 }
 
 const cim_job_command cim_job_result_commands[] = {

@@ -21,7 +21,7 @@ static const cim_job_option space_options[] = {
     {0}};
 static const cim_job_option run_options[] = {
     {"-o", "DIR", false, "result directory (made if missing)"},
-    {"--resume", NULL, false, "go on from the directory's checkpoint"},
+    {"--resume", NULL, false, "go on from DIR's checkpoint; start anew where there is none"},
     {"--seed", "S", false, "instead of the spec's seed"},
     {"--evaluations", "N", false, "instead of the spec's budget"},
     {"--max-seconds", "T", false, "stop with a checkpoint after T seconds (exit 3)"},
@@ -147,6 +147,11 @@ static cim_status print_summary(const char *dir, const cim_ana_dataset *d, bool 
     return s;
 }
 
+static cim_status read_interval(const cim_job_args *args, double *seconds, cim_err *err)
+{
+    return cim_job_args_real(args, "--checkpoint-seconds", 0.01, 1e6, seconds, err);
+}
+
 /* Rank 0 with its pool. */
 static cim_status search(const cim_job_args *args, const char *dir, const cim_search_spec *spec,
                          cim_search_pool *pool, cim_err *err)
@@ -159,8 +164,7 @@ static cim_status search(const cim_job_args *args, const char *dir, const cim_se
                                       .stop = &stop_requested,
                                       .progress = quiet ? NULL : cim_job_progress_show,
                                       .progress_ctx = &progress};
-    CIM_TRY(cim_job_args_real(args, "--checkpoint-seconds", 0.01, 1e6, &options.checkpoint_seconds,
-                              err));
+    CIM_TRY(read_interval(args, &options.checkpoint_seconds, err));
     cim_ana_dataset *d = cim_alloc(1, sizeof *d);
     if (!d)
         return cim_err_set(err, CIM_E_NOMEM, dir, "out of memory");
@@ -196,7 +200,9 @@ static cim_status search(const cim_job_args *args, const char *dir, const cim_se
 static cim_status load_spec(const cim_job_args *args, cim_search_spec *spec, cim_err *err)
 {
     long long evaluations = 0;
+    double interval;
     cim_search_overrides o = {.seed = cim_job_args_value(args, "--seed")};
+    CIM_TRY(read_interval(args, &interval, err)); /* before a directory is made */
     CIM_TRY(cim_job_args_int(args, "--evaluations", 1, INT64_MAX, &evaluations, err));
     CIM_TRY(cim_job_args_real(args, "--max-seconds", 0.001, 1e9, &o.seconds, err));
     o.evaluations = (uint64_t)evaluations;

@@ -3,6 +3,7 @@
 
 #include "hwspace/base/memory.h"
 #include "hwspace/base/npy.h"
+#include "jobs/outputs.h"
 #include "jobs/point.h"
 #include "jobs/simulate_cycle.h"
 #include "sched/flow.h"
@@ -18,7 +19,8 @@ static const cim_job_option simulate_options[] = {
     CIM_JOB_OBJECTIVE_OPTION,
     {"--input", "[NAME=]X.npy", true, "values of a network input (float32, float64 or int64)"},
     {"--output", "[NAME=]Y.npy", true, "write a network output as float32"},
-    {"--reference", NULL, false, "plain integer arithmetic, no crossbars"},
+    {"--reference", NULL, false,
+     "plain integer arithmetic, no crossbars: of the point only workload.* counts"},
     {"--json", "FILE", false, "write what was measured as JSON (- for stdout)"},
     CIM_JOB_LIBRARY_OPTION,
     {"--seed", "S", false, "of the variation of cells (default 0)"},
@@ -42,6 +44,7 @@ typedef struct session {
     cim_arena arena;      /* of the graph that the flow is of, when it is not the network's */
     bool functional;      /* with --input: numbers, too */
     cim_cc_sim sim;
+    cim_job_outputs files;
     cim_job_cycle cycle; /* not with --reference, which uses no chip */
 } session;
 
@@ -144,6 +147,8 @@ static cim_status run(session *s, cim_err *err)
                                 err);
 }
 
+/* @param[out] path  of the file that a value of --output names
+ *  @return NULL: the value names no output of the network, or one of several must be named */
 static const cim_cc_sim_output *output_find(const cim_cc_sim *sim, const char *value,
                                             const char **path)
 {
@@ -155,33 +160,41 @@ static const cim_cc_sim_output *output_find(const cim_cc_sim *sim, const char *v
             return &sim->outputs[i];
         }
     }
-    return sim->n_outputs == 1 ? &sim->outputs[0] : NULL;
+    const char *equals = strchr(value, '='), *slash = strchr(value, '/');
+    bool named = equals && (!slash || equals < slash); /* ./a=b.npy is a file for certain */
+    return sim->n_outputs == 1 && !named ? &sim->outputs[0] : NULL;
 }
 
-/* Every --output must name something before anything is written. */
-static cim_status check_outputs(const session *s, cim_err *err)
+static cim_status unknown_output(const cim_cc_sim *sim, const char *value, cim_err *err)
 {
-    const char *const *values, *path;
-    size_t n = cim_job_args_values(s->args, "--output", &values);
-    for (size_t i = 0; i < n; i++)
-        if (!output_find(&s->sim, values[i], &path))
-            return cim_err_set(err, CIM_E_INPUT, "--output",
-                               "the network has %u outputs: write --output NAME=%.80s, the first "
-                               "is '%.80s'",
-                               s->sim.n_outputs, values[i], s->sim.outputs[0].name);
-    return CIM_OK;
+    if (!strchr(value, '='))
+        return cim_err_set(err, CIM_E_INPUT, "--output",
+                           "the network has %u outputs: write --output NAME=%.80s, the first is "
+                           "'%.80s'",
+                           sim->n_outputs, value, sim->outputs[0].name);
+    return cim_err_set(err, CIM_E_INPUT, "--output",
+                       "the network has no output '%.*s', %s is '%.80s' (a file of that name is "
+                       "written ./%.80s)",
+                       (int)strcspn(value, "="), value,
+                       sim->n_outputs == 1 ? "its only one" : "the first", sim->outputs[0].name,
+                       value);
 }
 
-static cim_status write_arrays(const session *s, cim_err *err)
+/* The names are known once the network has run; what is wrong is still found before anything is
+ * written. */
+static cim_status add_arrays(session *s, cim_err *err)
 {
     const char *const *values, *path;
     size_t n = cim_job_args_values(s->args, "--output", &values);
     for (size_t i = 0; i < n; i++) {
         const cim_cc_sim_output *o = output_find(&s->sim, values[i], &path);
-        cim_status st = cim_npy_write(path, o->rank, o->dims, o->values, err);
-        if (st == CIM_E_IO && err)
-            err->code = CIM_E_INPUT; /* a path the user named */
-        CIM_TRY(st == CIM_E_IO ? CIM_E_INPUT : st);
+        if (!o)
+            return unknown_output(&s->sim, values[i], err);
+        if (!path[0])
+            return cim_err_set(err, CIM_E_INPUT, "--output", "found no file name in \"%s\"",
+                               values[i]);
+        CIM_TRY(cim_job_outputs_add(&s->files, "--output", path, err));
+        cim_npy_format(o->rank, o->dims, o->values, &s->files.of[s->files.n - 1].text);
     }
     return CIM_OK;
 }
@@ -210,21 +223,20 @@ static void write_text(const session *s, cim_text *t)
     }
 }
 
-static cim_status report(const session *s, cim_err *err)
+static cim_status report(session *s, cim_err *err)
 {
-    const char *file = cim_job_args_value(s->args, "--json");
+    cim_text *json = cim_job_outputs_text(&s->files, "--json");
+    if (json)
+        write_json(s, json);
+    if (s->cycle.result.feasible)
+        cim_job_cycle_write(&s->cycle, &s->files);
+    CIM_TRY(cim_job_outputs_write(&s->files, err));
+    if (cim_job_outputs_on_stdout(&s->files))
+        return CIM_OK;
     cim_text t;
     cim_text_init(&t);
-    cim_status st = CIM_OK;
-    if (file) {
-        write_json(s, &t);
-        st = cim_job_output(file, &t, err);
-        cim_text_clear(&t);
-    }
-    if (st == CIM_OK && !(file && !strcmp(file, "-"))) {
-        write_text(s, &t);
-        st = cim_job_print(&t, err);
-    }
+    write_text(s, &t);
+    cim_status st = cim_job_print(&t, err);
     cim_text_clear(&t);
     return st;
 }
@@ -242,19 +254,19 @@ static cim_status run_cycle(session *s, cim_err *err)
 
 static cim_status simulate_session(session *s, cim_err *err)
 {
+    static const char *const files[] = {"--json", "--trace", "--power", NULL};
     s->functional = cim_job_args_has(s->args, "--input");
+    CIM_TRY(cim_job_outputs_take(&s->files, s->args, files, err));
     CIM_TRY(cim_job_point_load(s->args, s->args->positional[1], &s->point, err));
     CIM_TRY(read_arrays(s, err));
     CIM_TRY(load_model(s, err));
     CIM_TRY(load_flow(s, err));
     if (s->functional) {
         CIM_TRY(run(s, err));
-        CIM_TRY(check_outputs(s, err));
+        CIM_TRY(add_arrays(s, err));
     }
     if (!cim_job_args_has(s->args, "--reference"))
         CIM_TRY(run_cycle(s, err));
-    CIM_TRY(write_arrays(s, err));
-    CIM_TRY(cim_job_cycle_files(s->args, &s->cycle, err));
     return report(s, err);
 }
 
@@ -283,6 +295,7 @@ static cim_status simulate(const cim_job_args *args, const cim_job_parallel *par
         return cim_err_set(err, CIM_E_NOMEM, "simulate", "out of memory");
     s->args = args;
     cim_arena_init(&s->arena);
+    cim_job_outputs_init(&s->files);
     cim_status st = simulate_session(s, err);
     cim_job_cycle_clear(&s->cycle);
     cim_cc_sim_clear(&s->sim);
@@ -290,6 +303,7 @@ static cim_status simulate(const cim_job_args *args, const cim_job_parallel *par
     cim_arena_clear(&s->arena);
     cim_cc_model_destroy(s->model);
     cim_job_point_clear(&s->point);
+    cim_job_outputs_clear(&s->files);
     for (size_t i = 0; i < MAX_ARRAYS; i++) {
         cim_npy_clear(&s->arrays[i]);
         cim_free(s->names[i]);

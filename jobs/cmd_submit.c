@@ -26,7 +26,7 @@ static const cim_job_option submit_options[] = {
     {"--partition", "P", false, "instead of the cluster's default"},
     {"--sbatch", "--OPTION=V", true, "a further option for sbatch, --sbatch=--account=NAME"},
     {"--array", "K", false, "not available in this version"},
-    {"--dry-run", NULL, false, "print the script, write and submit nothing"},
+    {"--dry-run", NULL, false, "print the script (with --json: in JSON), write and submit nothing"},
     {"--json", NULL, false, "print JSON"},
     {0}};
 
@@ -275,17 +275,23 @@ static cim_status run_sbatch(const submission *s, char id[32], cim_err *err)
     return status;
 }
 
+/* @param id  NULL: a dry run, which shows the script that is not written */
 static void say_json(const submission *s, const char *id, cim_text *t)
 {
     cim_jw w;
     cim_text path;
     cim_jw_init(&w, t, true);
     cim_jw_object(&w, NULL);
-    cim_jw_string(&w, "job_id", id);
+    if (id)
+        cim_jw_string(&w, "job_id", id);
+    else
+        cim_jw_null(&w, "job_id");
     cim_jw_string(&w, "directory", cim_text_str(&s->directory));
     if (in_directory(s, "job.sbatch", &path, NULL) == CIM_OK)
         cim_jw_string(&w, "script", path.s);
     cim_text_clear(&path);
+    if (!id)
+        cim_jw_string(&w, "script_text", cim_text_str(&s->script));
     cim_jw_int(&w, "nodes", s->job.nodes);
     cim_jw_int(&w, "ntasks", s->job.ntasks);
     cim_jw_int(&w, "resumed_evaluations", (int64_t)s->done);
@@ -336,6 +342,18 @@ static cim_status submit_job(submission *s, bool json, cim_err *err)
     return status;
 }
 
+static cim_status dry_run(const submission *s, bool json, cim_err *err)
+{
+    cim_text t;
+    if (!json)
+        return cim_job_print(&s->script, err);
+    cim_text_init(&t);
+    say_json(s, NULL, &t);
+    cim_status status = cim_job_print(&t, err);
+    cim_text_clear(&t);
+    return status;
+}
+
 static cim_status submit_spec(const cim_job_args *args, submission *s, cim_err *err)
 {
     CIM_TRY(absolute_directory(cim_job_args_value(args, "-o"), &s->directory, err));
@@ -345,9 +363,8 @@ static cim_status submit_spec(const cim_job_args *args, submission *s, cim_err *
     s->job.directory = cim_text_str(&s->directory);
     CIM_TRY(cim_job_sbatch_write(&s->job, &s->script, err));
     CIM_TRY(check_directory(s, err));
-    if (cim_job_args_has(args, "--dry-run"))
-        return cim_job_print(&s->script, err);
-    return submit_job(s, cim_job_args_has(args, "--json"), err);
+    bool json = cim_job_args_has(args, "--json");
+    return cim_job_args_has(args, "--dry-run") ? dry_run(s, json, err) : submit_job(s, json, err);
 }
 
 static cim_status submit(const cim_job_args *args, const cim_job_parallel *parallel, cim_err *err)

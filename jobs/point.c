@@ -27,9 +27,11 @@ static cim_status apply_shorthand(const cim_job_args *args, const char *option, 
 static const char *place(const cim_hw_arch *arch, const char *reason, char *buf, size_t size)
 {
     int field = cim_hw_reason_field(reason);
-    bool listed = !strncmp(reason, "components:", 11);
-    const char *path = field >= 0 ? cim_hw_fields[field].path : "components";
-    snprintf(buf, size, field >= 0 || listed ? "%s:/%s" : "%s", arch->name, path);
+    const char *path = field >= 0                            ? cim_hw_fields[field].path
+                       : !strncmp(reason, "components:", 11) ? "components"
+                       : !strncmp(reason, "noc_cost ", 9)    ? "noc_cost"
+                                                             : "";
+    snprintf(buf, size, *path ? "%s:/%s" : "%s", arch->name, path);
     for (char *dot = buf + strlen(arch->name); (dot = strchr(dot, '.'));)
         *dot = '/';
     return buf;

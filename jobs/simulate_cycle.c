@@ -1,8 +1,6 @@
 /* The cycle simulation of one point for `cimdse simulate`. */
 #include "jobs/simulate_cycle.h"
 
-#include "jobs/cli.h"
-
 #include <string.h>
 
 cim_status cim_job_cycle_run(const cim_job_args *args, const cim_job_point *point,
@@ -24,25 +22,14 @@ cim_status cim_job_cycle_run(const cim_job_args *args, const cim_job_point *poin
     return out->result.feasible ? cim_cc_cycle_run(plan, flow, &options, &out->cycle, err) : CIM_OK;
 }
 
-cim_status cim_job_cycle_files(const cim_job_args *args, const cim_job_cycle *c, cim_err *err)
+void cim_job_cycle_write(const cim_job_cycle *c, cim_job_outputs *files)
 {
-    static const struct {
-        const char *option;
-        void (*write)(const cim_cc_cycle *c, cim_text *out);
-    } files[] = {{"--trace", cim_cc_cycle_write_trace}, {"--power", cim_cc_cycle_write_power}};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        const char *path = cim_job_args_value(args, files[i].option);
-        if (!path || !c->result.feasible)
-            continue;
-        cim_text t;
-        cim_text_init(&t);
-        files[i].write(&c->cycle, &t);
-        cim_status st = t.failed ? cim_err_set(err, CIM_E_NOMEM, path, "out of memory")
-                                 : cim_job_output(path, &t, err);
-        cim_text_clear(&t);
-        CIM_TRY(st);
-    }
-    return CIM_OK;
+    cim_text *trace = cim_job_outputs_text(files, "--trace"),
+             *power = cim_job_outputs_text(files, "--power");
+    if (trace)
+        cim_cc_cycle_write_trace(&c->cycle, trace);
+    if (power)
+        cim_cc_cycle_write_power(&c->cycle, power);
 }
 
 void cim_job_cycle_clear(cim_job_cycle *c)

@@ -2,6 +2,7 @@
 #ifndef CIM_JOBS_SIMULATE_CYCLE_H
 #define CIM_JOBS_SIMULATE_CYCLE_H
 
+#include "jobs/outputs.h"
 #include "jobs/point.h"
 #include "sched/cycle.h"
 #include "sched/model.h"
@@ -22,9 +23,8 @@ typedef struct cim_job_cycle {
 CIM_MUST_CHECK cim_status cim_job_cycle_run(const cim_job_args *args, const cim_job_point *point,
                                             const cim_cc_model *model, const cim_cc_program *flow,
                                             cim_job_cycle *out, cim_err *err);
-/** The files that --trace and --power ask for. */
-CIM_MUST_CHECK cim_status cim_job_cycle_files(const cim_job_args *args, const cim_job_cycle *c,
-                                              cim_err *err);
+/** What --trace and --power ask for. @param c  feasible */
+void cim_job_cycle_write(const cim_job_cycle *c, cim_job_outputs *files);
 void cim_job_cycle_clear(cim_job_cycle *c);
 
 #endif

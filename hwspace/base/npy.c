@@ -236,11 +236,9 @@ void cim_npy_clear(cim_npy *array)
     memset(array, 0, sizeof *array);
 }
 
-cim_status cim_npy_write(const char *path, int rank, const int64_t *dims, const double *values,
-                         cim_err *err)
+void cim_npy_format(int rank, const int64_t *dims, const double *values, cim_text *out)
 {
-    cim_text t, header;
-    cim_text_init(&t);
+    cim_text header;
     cim_text_init(&header);
     int64_t n = 1;
     cim_text_add(&header, "{'descr': '<f4', 'fortran_order': False, 'shape': (");
@@ -258,20 +256,29 @@ cim_status cim_npy_write(const char *path, int rank, const int64_t *dims, const 
     prefix[MAGIC + 1] = 0;
     prefix[MAGIC + 2] = (char)(header.n & 0xff);
     prefix[MAGIC + 3] = (char)(header.n >> 8 & 0xff);
-    cim_text_add_n(&t, prefix, sizeof prefix);
-    cim_text_add_n(&t, cim_text_str(&header), header.n);
-    for (int64_t i = 0; i < n && !t.failed; i++) {
+    cim_text_add_n(out, prefix, sizeof prefix);
+    cim_text_add_n(out, cim_text_str(&header), header.n);
+    out->failed |= header.failed;
+    for (int64_t i = 0; i < n && !out->failed; i++) {
         float f = (float)values[i];
         uint32_t bits;
         char b[4];
         memcpy(&bits, &f, sizeof bits);
         for (int k = 0; k < 4; k++)
             b[k] = (char)(bits >> (8 * k) & 0xff);
-        cim_text_add_n(&t, b, sizeof b);
+        cim_text_add_n(out, b, sizeof b);
     }
-    cim_status s = t.failed || header.failed ? cim_err_set(err, CIM_E_NOMEM, path, "out of memory")
-                                             : cim_file_write(path, cim_text_str(&t), t.n, err);
     cim_text_clear(&header);
+}
+
+cim_status cim_npy_write(const char *path, int rank, const int64_t *dims, const double *values,
+                         cim_err *err)
+{
+    cim_text t;
+    cim_text_init(&t);
+    cim_npy_format(rank, dims, values, &t);
+    cim_status s = t.failed ? cim_err_set(err, CIM_E_NOMEM, path, "out of memory")
+                            : cim_file_write(path, cim_text_str(&t), t.n, err);
     cim_text_clear(&t);
     return s;
 }

@@ -6,7 +6,7 @@
 #ifndef CIM_HWSPACE_BASE_NPY_H
 #define CIM_HWSPACE_BASE_NPY_H
 
-#include "hwspace/base/status.h"
+#include "hwspace/base/text.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,9 +34,10 @@ CIM_MUST_CHECK cim_status cim_npy_parse(const void *bytes, size_t size, const ch
                                         cim_npy *out, cim_err *err);
 void cim_npy_clear(cim_npy *array);
 
-/** Write values as little-endian float32 in C order (version 1.0), completely or not at all.
- *  @param values  product of dims of them, rounded to float
- *  @return CIM_E_IO, CIM_E_NOMEM */
+/** Append values as a file of little-endian float32 in C order (version 1.0).
+ *  @param values  product of dims of them, rounded to float */
+void cim_npy_format(int rank, const int64_t *dims, const double *values, cim_text *out);
+/** The same into a file, completely or not at all. @return CIM_E_IO, CIM_E_NOMEM */
 CIM_MUST_CHECK cim_status cim_npy_write(const char *path, int rank, const int64_t *dims,
                                         const double *values, cim_err *err);
 

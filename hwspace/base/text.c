@@ -310,36 +310,82 @@ static cim_status write_in_place(const char *path, const void *data, size_t size
     return s;
 }
 
+/* One file on its way: written beside its place under another name, then moved there. */
+typedef struct staged {
+    const char *path;     /* as given */
+    char *target;         /* where a symbolic link leads, so that it stays one; NULL: path */
+    cim_text temporary;   /* empty: nothing to move (a device, a pipe) */
+    bool replaces, moved; /* something was there; the new one is */
+} staged;
+
+static cim_status write_temporary(const staged *f, const void *data, size_t size, cim_err *err)
+{
+    int fd = open(f->temporary.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return not_written(f->path, err);
+    cim_status s = write_all(fd, data, size) || fsync(fd) ? not_written(f->path, err) : CIM_OK;
+    if (close(fd) && s == CIM_OK)
+        s = not_written(f->path, err);
+    return s;
+}
+
+static cim_status stage(const cim_file_content *c, staged *f, cim_err *err)
+{
+    f->target = f->replaces ? realpath(c->path, NULL) : NULL;
+    cim_text_addf(&f->temporary, "%s.tmp%ld", f->target ? f->target : c->path, (long)getpid());
+    if (f->temporary.failed) {
+        cim_text_clear(&f->temporary);
+        return cim_err_set(err, CIM_E_NOMEM, c->path, "out of memory while writing");
+    }
+    return write_temporary(f, c->data, c->size, err);
+}
+
+static cim_status move_in_place(staged *f, cim_err *err)
+{
+    if (rename(f->temporary.s, f->target ? f->target : f->path) != 0)
+        return not_written(f->path, err);
+    f->moved = true;
+    return CIM_OK;
+}
+
+/* After a failure nothing that was not there before may stay. */
+static void unstage(staged *f, bool failed)
+{
+    if (f->temporary.n > 0 && !f->moved)
+        unlink(f->temporary.s);
+    else if (f->moved && failed && !f->replaces)
+        unlink(f->path);
+    cim_text_clear(&f->temporary);
+    free(f->target);
+}
+
+cim_status cim_files_write(const cim_file_content *files, size_t n, cim_err *err)
+{
+    staged *f = cim_alloc(n, sizeof *f);
+    struct stat st;
+    cim_status s = CIM_OK;
+    if (!f)
+        return cim_err_set(err, CIM_E_NOMEM, n ? files[0].path : "files",
+                           "out of memory while writing");
+    for (size_t i = 0; i < n && s == CIM_OK; i++) {
+        f[i].path = files[i].path;
+        f[i].replaces = stat(files[i].path, &st) == 0;
+        if (!f[i].replaces || S_ISREG(st.st_mode))
+            s = stage(&files[i], &f[i], err);
+    }
+    for (size_t i = 0; i < n && s == CIM_OK; i++)
+        if (f[i].temporary.n == 0)
+            s = write_in_place(files[i].path, files[i].data, files[i].size, err);
+    for (size_t i = 0; i < n && s == CIM_OK; i++)
+        if (f[i].temporary.n > 0)
+            s = move_in_place(&f[i], err);
+    for (size_t i = 0; i < n; i++)
+        unstage(&f[i], s != CIM_OK);
+    cim_free(f);
+    return s;
+}
+
 cim_status cim_file_write(const char *path, const void *data, size_t size, cim_err *err)
 {
-    struct stat st;
-    bool there = stat(path, &st) == 0;
-    if (there && !S_ISREG(st.st_mode))
-        return write_in_place(path, data, size, err);
-    char *target = there ? realpath(path, NULL) : NULL; /* a link stays a link */
-    cim_text tmp;
-    cim_text_init(&tmp);
-    cim_text_addf(&tmp, "%s.tmp%ld", target ? target : path, (long)getpid());
-    if (tmp.failed) {
-        cim_text_clear(&tmp);
-        free(target);
-        return cim_err_set(err, CIM_E_NOMEM, path, "out of memory while writing");
-    }
-    cim_status s = CIM_OK;
-    int fd = open(tmp.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        s = not_written(path, err);
-    } else {
-        if (write_all(fd, data, size) || fsync(fd))
-            s = not_written(path, err);
-        if (close(fd) && s == CIM_OK)
-            s = not_written(path, err);
-        if (s == CIM_OK && rename(tmp.s, target ? target : path) != 0)
-            s = not_written(path, err);
-        if (s != CIM_OK)
-            unlink(tmp.s);
-    }
-    cim_text_clear(&tmp);
-    free(target);
-    return s;
+    return cim_files_write(&(cim_file_content){.path = path, .data = data, .size = size}, 1, err);
 }

@@ -63,4 +63,14 @@ CIM_MUST_CHECK cim_status cim_file_read(const char *path, size_t max, char **dat
 CIM_MUST_CHECK cim_status cim_file_write(const char *path, const void *data, size_t size,
                                          cim_err *err);
 
+typedef struct cim_file_content {
+    const char *path;
+    const void *data;
+    size_t size;
+} cim_file_content;
+
+/** The same for several files: all of them or none. Devices and pipes are written to before the
+ *  first file appears. */
+CIM_MUST_CHECK cim_status cim_files_write(const cim_file_content *files, size_t n, cim_err *err);
+
 #endif

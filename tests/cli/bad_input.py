@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Wrong input on the command line: exit 2, one line on stderr that says where and what is allowed,
 nothing on stdout, nothing written. One mistake per case."""
+import atexit
+import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,11 +30,25 @@ def spec_with(**changes):
     return spec
 
 
-# (arguments, words that must be in the message); SPEC:{...} becomes a file
+INFEASIBLE = ["--set", "schedule.peak_power_cap_w=1e-9"]
+
+# (arguments, words that must be in the message); SPEC:{...} becomes a file, RESULT a finished run,
+# COSTS2 (3) a chip of 3 cores with a cost matrix for 2 (3)
 CASES = [
     ([], ["command"]),
     (["modle", "show"], ["unknown command", "model"]),
+    (["model"], ["model: needs", '"model list"', '"model show"']),
+    (["arch", "shw", "isaac"], ["arch shw", 'did you mean "arch show"', '"arch list"']),
+    (["arch", "isaac"], ["arch isaac: unknown command", '"arch list"', '"arch show"']),
+    (["space"], ["space: needs", '"space show"']),
+    (["space", "list"], ["space list", '"space show"']),
+    (["help", "arch", "shw"], ["arch shw", '"arch show"']),
+    (["help", "arch", "show", "x"], ["x: ", "too many"]),
+    (["help", "run", "x"], ["x: ", "too many"]),
     (["model", "show"], ["too few", "MODEL"]),
+    (["model", "show", ""], ["arguments", "empty"]),
+    (["arch", "show", ""], ["arguments", "empty"]),
+    (["digest", ""], ["arguments", "empty"]),
     (["model", "show", "resnet1800"], ["resnet1800", "resnet18"]),
     (["model", "show", "missing.onnx"], ["missing.onnx"]),
     (["model", "show", "."], ["file"]),
@@ -76,7 +93,19 @@ CASES = [
     (["arch", "show", "isaac", "--set", "workload.input_density=1.5"],
      ["workload.input_density", "0 to 1"]),
     (["arch", "show", "isaac", "--set", "chip.offchip_memory=ddr9"], ["hbm2"]),
+    (["arch", "show", "COSTS2"], ["costs.json:/noc_cost", "2 cores", "3"]),
+    (["arch", "show", "COSTS3", "--set", "chip.cores=2"], ["t:/noc_cost", "3 cores", "2"]),
     (["compile", "resnet18"], ["too few"]),
+    (["compile", "vgg8", "isaac", "--json", ""], ["--json", "empty", "FILE"]),
+    (["compile", "vgg8", "isaac", "--emit="], ["--emit", "empty", "FILE"]),
+    (["compile", "vgg8", "isaac", "--json", "x", "--emit", "./x"], ["--emit", "./x", "--json"]),
+    (["compile", "vgg8", "isaac", "--json", "FILE", "--emit", "FILE"], ["--emit", "FILE", "--json"]),
+    (["compile", "vgg8", "isaac", "--json", "."], [".: is a directory"]),
+    (["compile", "vgg8", "isaac", "--emit", "x.flow", "--json", "/dev/full"], ["/dev/full"]),
+    (["compile", "vgg8", "isaac", "--emit", "x.flow", "--json", "/no/such/x"], ["/no/such/x"]),
+    (["compile", "vgg8", "isaac", "--explain", "latency_s", "--emit", "-"], ["--emit", "--explain"]),
+    (["compile", "vgg8", "isaac", "--emit", "x.flow", "--json", "x", *INFEASIBLE],
+     ["isaac", "no flow", "infeasible"]),
     (["compile", "resnet18", "isaac", "--level", "deep"], ["deep", "cg"]),
     (["compile", "resnet18", "isaac", "--level", "vvm"], ["vvm"]),
     (["compile", "resnet18", "jia2021", "--level", "mvm"], ["mvm", "core"]),
@@ -125,11 +154,22 @@ CASES = [
     (["run", SPEC, "-o", "out", "--evaluations", "0"], ["--evaluations"]),
     (["run", SPEC, "-o", "out", "--max-seconds", "0"], ["--max-seconds", "0.001"]),
     (["run", SPEC, "-o", "out", "--seed", "x"], ["x"]),
+    (["run", SPEC, "-o", "out", "--checkpoint-seconds", "0"], ["--checkpoint-seconds", "0.01"]),
+    (["run", SPEC, "-o", "out", "--checkpoint-seconds", "nan"], ["--checkpoint-seconds", "nan"]),
     (["space", "show", spec_with(parameters={"chip.cores": {"expr": "chip.cores"},
                                               "crossbar.adc_bits": {"range": [4, 6]}})],
      ["/parameters/chip.cores"]),
     (["pareto", "nowhere"], ["nowhere"]),
     (["pareto", "FILE"], ["FILE"]),
+    (["pareto", "RESULT", "--objectives", "latency_s,"], ["--objectives", "empty name"]),
+    (["pareto", "RESULT", "--objectives", ",latency_s"], ["--objectives", "empty name"]),
+    (["pareto", "RESULT", "--json", "-", "--csv", "-"], ["stdout", "--json", "--csv"]),
+    (["pareto", "RESULT", "--json", "x", "--csv", "x"], ["x", "--json", "--csv"]),
+    (["pareto", "RESULT", "--csv", "x", "--json", "/dev/full"], ["/dev/full"]),
+    (["export", "RESULT", "--csv", "no/such/x.csv"], ["no/such/x.csv"]),
+    (["plot", "RESULT", "-o", "no/such/x.svg"], ["no/such/x.svg"]),
+    (["plot", "RESULT", "-o", "x.pdf"], ["x.pdf", ".svg"]),
+    (["plot", "RESULT"], ["-o", ".svg"]),
     (["digest", "TRUNCATED"], ["truncated.onnx"]),
     (["compile", "vgg8", "isaac", "--json", "--detail"], ["--json", "FILE", "--detail"]),
     (["compile", "vgg8", "isaac", "--emit", "--level=cg"], ["--emit", "FILE", "--level=cg"]),
@@ -139,6 +179,11 @@ CASES = [
     (["compile", "vgg8", "nochip", "--level", "cg"], ["nochip"]),
     (["compile", "vgg8", "isaac", "--level", "deep"], ["schedule.level", "cg"]),
     (["simulate", "vgg8", "nochip"], ["nochip"]),
+    (["simulate", "vgg8", "isaac", "--trace", "t", "--power", "t"], ["--power", "--trace"]),
+    (["simulate", "vgg8", "isaac", "--power", "-", "--json", "-"], ["--power", "--json", "stdout"]),
+    (["simulate", "vgg8", "isaac", "--trace", "t", "--power", "/no/such/x"], ["/no/such/x"]),
+    (["simulate", "vgg8", "isaac", "--level", "none", "--trace", "t", "--power", "/dev/full"],
+     ["/dev/full"]),
     (["simulate", "vgg8", "isaac", "--level", "deep"], ["schedule.level", "cg"]),
     (["simulate", "vgg8", "isaac", "--library", "nowhere.json"], ["nowhere.json"]),
     (["simulate", "vgg8", "isaac", "--set", "crossbar.parallel_rows=4096"],
@@ -148,12 +193,34 @@ CASES = [
      ["--trace", "--reference"]),
     (["simulate", "vgg8", "isaac", "--set", "schedule.peak_power_cap_w=0.001", "--power", "p.csv"],
      ["infeasible"]),
-    (["plot", "nowhere"], ["nowhere"]),
+    (["plot", "nowhere", "-o", "x.svg"], ["nowhere"]),
     (["status", "nowhere"], ["nowhere"]),
     (["export", "nowhere", "--csv", "x"], ["nowhere"]),
     (["submit", "missing.json", "-o", "out", "--nodes", "1", "--ntasks", "2", "--time", "5"],
      ["missing.json"]),
 ]
+
+
+@functools.cache
+def finished_run():
+    folder = tempfile.mkdtemp(prefix="cimdse-bad-input-")
+    atexit.register(shutil.rmtree, folder)
+    spec, out = os.path.join(folder, "spec.json"), os.path.join(folder, "out")
+    with open(spec, "w") as f:
+        json.dump(SPEC, f)
+    subprocess.run([CIMDSE, "run", spec, "-o", out, "--quiet"], check=True)
+    return out
+
+
+def chip_with_costs(folder, n):
+    shown = subprocess.run([CIMDSE, "arch", "show", "isaac", "--json"], capture_output=True, check=True)
+    chip = json.loads(shown.stdout)["arch"]
+    chip["name"], chip["chip"]["cores"] = "t", 3
+    chip["noc_cost"] = [[float(i != j) for j in range(n)] for i in range(n)]
+    path = os.path.join(folder, "costs.json")
+    with open(path, "w") as f:
+        json.dump(chip, f)
+    return path
 
 
 def materialise(argument, folder, index):
@@ -174,6 +241,10 @@ def materialise(argument, folder, index):
         with open(path, "wb") as f:
             f.write(b"\x08\x07\x12\x07pytorch:\xff\xff")
         return path
+    if argument == "RESULT":
+        return finished_run()
+    if argument in ("COSTS2", "COSTS3"):
+        return chip_with_costs(folder, int(argument[-1]))
     if argument == "FILE":
         path = os.path.join(folder, "FILE")
         with open(path, "w") as f:

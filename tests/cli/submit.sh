@@ -70,6 +70,16 @@ says squeue '' 'slurm_load_jobs error: Invalid job id specified' 1
 submit "$work/run" --json
 expect 0 '"job_id": "4711"' out
 
+# a dry run writes nothing; as JSON it holds the script that the text form is
+submit "$work/dry" --dry-run
+expect 0 '^#SBATCH --ntasks=8' out
+cp "$work/out" "$work/script"
+submit "$work/dry" --dry-run --json
+expect 0 '"job_id": null' out
+python3 -c 'import json, sys; sys.stdout.write(json.load(sys.stdin)["script_text"])' \
+    <"$work/out" | cmp - "$work/script" || fail "script_text"
+[ ! -e "$work/dry" ] || fail "a dry run left $(ls "$work/dry")"
+
 # the script runs without Slurm too, given what Slurm sets; its dataset is the one of a plain run
 sed 's/^launch=.*/launch=()/' "$work/run/job.sbatch" >"$work/alone"
 (SLURM_JOB_ID=1 SLURM_NTASKS=1 bash "$work/alone") >"$work/out" 2>&1 || fail "$(cat "$work/out")"
