@@ -304,5 +304,7 @@ bool cim_cc_pass_buffer(cim_cc_context *cx)
             return false;
         moved += plan->segments[i].offchip_bits;
     }
-    return !(moved > 0.0) || bound_by_link(cx);
+    bool ok = !(moved > 0.0) || bound_by_link(cx);
+    cim_cc_parts_time(plan); /* they lie in several of the segments that were moved */
+    return ok;
 }

@@ -434,6 +434,8 @@ bool cim_cc_range_time(cim_cc_context *cx, cim_cc_range *range, const uint32_t *
  *  record to count contention. Overwrites pick and first_unit of the range's nodes. */
 bool cim_cc_range_time_kept(cim_cc_context *cx, cim_cc_range *range, const uint32_t *picks,
                             int64_t first_unit, bool record);
+/** Start and end of operators in parts: of the first part's segment, and when the last part is done. */
+void cim_cc_parts_time(cim_cc_plan *plan);
 /** Pass segment: fills segments, picks, operator times. */
 bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status);
 /** What the picked copies of a range (first_unit, pick) make each other wait for in the cores they share:

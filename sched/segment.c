@@ -5,6 +5,7 @@
  * weights are written once per run (batch). Cuts are optimal by dynamic programming over cut
  * positions, with the duplicated segment's cost on each edge; an edge is only priced when a lower
  * bound says that it could matter. "greedy" fills segments in order (the CIM-MLC baseline). */
+#include "hwspace/base/real.h"
 #include "sched/plan_internal.h"
 
 #include <math.h>
@@ -348,12 +349,25 @@ static void place_operators(cim_cc_plan *plan)
             o->end_ns += s->start_ns;
             continue;
         }
-        if (n->part == 0) {
+        if (n->part == 0)
             o->stage_ns = 0.0;
-            o->start_ns = s->start_ns;
-        }
         o->stage_ns += stage;
-        o->end_ns = n->part + 1 == n->n_parts ? s->start_ns + s->latency_ns : o->end_ns;
+    }
+    cim_cc_parts_time(plan);
+}
+
+void cim_cc_parts_time(cim_cc_plan *plan)
+{
+    for (uint32_t k = 0; k < plan->n_nodes; k++) {
+        const cim_cc_node *n = &plan->nodes[k];
+        const cim_cc_segment *s = &plan->segments[n->segment];
+        cim_cc_op_plan *o = &plan->ops[n->op];
+        if (n->n_parts == 1)
+            continue;
+        if (n->part == 0)
+            o->start_ns = s->start_ns;
+        if (n->part + 1 == n->n_parts)
+            o->end_ns = s->start_ns + cim_min(n->choices[n->pick].cost, s->latency_ns);
     }
 }
 
