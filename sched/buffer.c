@@ -46,7 +46,9 @@ static bool is_together(const cim_cc_op *op)
 static bool kept_whole(const cim_cc_plan *plan, const cim_cc_range *r, cim_cc_op_id id)
 {
     const cim_cc_graph *g = plan->graph;
-    cim_cc_op_id last = plan->prepared->last_reader[id];
+    cim_cc_op_id last = plan->prepared->last_use[id];
+    if (plan->prepared->uses[id] > 0) /* rows of a view are not its own */
+        return true;
     if (in_parts(plan, id) || is_together(&g->ops[id]) || last >= r->end_op)
         return true;
     for (cim_cc_op_id to = id + 1; to <= last; to++)
@@ -122,6 +124,10 @@ static bool describe(const cim_cc_context *cx, const cim_cc_range *r, cim_cc_op_
     double all = plan->prepared->traffic_out[id];
     *out = (kept){.id = id, .first = id};
     uint32_t n = find_readers(cx, r, id, readers, &out->last);
+    if (plan->prepared->uses[id] > 0) {
+        cim_cc_op_id last = plan->prepared->last_use[id];
+        out->last = last < r->end_op ? last : r->end_op - 1;
+    }
     if (n == 0 || !(all > 0.0))
         return false; /* read in later segments only, fused with its reader, or not at all */
     uint32_t steps = cx->flow->stream[id].steps;
@@ -132,7 +138,8 @@ static bool describe(const cim_cc_context *cx, const cim_cc_range *r, cim_cc_op_
     if (plan->ops[id].window_rows < 1)
         plan->ops[id].window_rows = 1;
     out->bits = bits_of(plan, all * (double)window / steps);
-    out->traffic_bits = bits_of(plan, all * (1.0 + (n == UINT32_MAX ? MOST_READERS : n)));
+    double reads = (double)(n == UINT32_MAX ? MOST_READERS : n) + plan->prepared->uses[id];
+    out->traffic_bits = bits_of(plan, all * (1.0 + reads));
     return true;
 }
 
@@ -289,6 +296,30 @@ static bool bound_by_link(cim_cc_context *cx)
     return true;
 }
 
+/* Operators that only rename have their inputs' places. */
+static bool view_waits(cim_cc_context *cx)
+{
+    cim_cc_plan *plan = cx->plan;
+    const cim_cc_graph *g = plan->graph;
+    plan->view_waits = cim_arena_alloc(cx->ar, g->n_ops, sizeof *plan->view_waits);
+    for (uint32_t i = 0; plan->view_waits && i < g->n_ops; i++) {
+        double waiting = 0.0, all = 0.0;
+        if (g->ops[i].unit != CIM_CC_UNIT_NONE)
+            continue;
+        for (uint32_t k = g->ops[i].first_edge; k < g->ops[i].first_edge + g->ops[i].n_edges; k++) {
+            cim_cc_op_id from = g->edges[k].producer;
+            double elements = (double)g->edges[k].elements;
+            all += elements;
+            if (from == CIM_CC_INVALID || plan->ops[from].segment != plan->ops[i].segment)
+                continue;
+            bool view = g->ops[from].unit == CIM_CC_UNIT_NONE;
+            waiting += elements * (view ? plan->view_waits[from] : plan->ops[from].offchip);
+        }
+        plan->view_waits[i] = all > 0.0 ? waiting / all : 0.0;
+    }
+    return plan->view_waits != NULL;
+}
+
 bool cim_cc_pass_buffer(cim_cc_context *cx)
 {
     cim_cc_plan *plan = cx->plan;
@@ -296,6 +327,7 @@ bool cim_cc_pass_buffer(cim_cc_context *cx)
         plan->ops[i].offchip = false;
         plan->ops[i].window_rows = plan->graph->ops[i].rows * plan->graph->ops[i].images;
     }
+    plan->view_waits = NULL;
     if (isnan(plan->arch.chip.buffer_kib))
         return true; /* unlimited */
     double moved = 0.0;
@@ -304,7 +336,7 @@ bool cim_cc_pass_buffer(cim_cc_context *cx)
             return false;
         moved += plan->segments[i].offchip_bits;
     }
-    bool ok = !(moved > 0.0) || bound_by_link(cx);
+    bool ok = !(moved > 0.0) || (view_waits(cx) && bound_by_link(cx));
     cim_cc_parts_time(plan); /* they lie in several of the segments that were moved */
     return ok;
 }

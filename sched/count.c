@@ -76,12 +76,8 @@ double cim_cc_waiting_bits(const cim_cc_plan *plan, cim_cc_op_id id)
     if (op->unit == CIM_CC_UNIT_NONE)
         return 0.0; /* it only renames: its readers move what it names */
     double elements = plan->ops[id].offchip ? plan->prepared->traffic_out[id] : 0.0;
-    for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
-        cim_cc_op_id from = plan->graph->edges[k].producer;
-        if (from != CIM_CC_INVALID && plan->ops[from].offchip &&
-            plan->ops[from].segment == plan->ops[id].segment)
-            elements += plan->prepared->traffic_out[from];
-    }
+    for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++)
+        elements += cim_cc_waiting_elements(plan, id, k);
     return elements * (double)plan->arch.workload.activation_bits;
 }
 

@@ -6,6 +6,17 @@
 #include <math.h>
 #include <string.h>
 
+double cim_cc_waiting_elements(const cim_cc_plan *plan, cim_cc_op_id reader, uint32_t edge)
+{
+    const cim_cc_edge *e = &plan->graph->edges[edge];
+    if (e->producer == CIM_CC_INVALID ||
+        plan->ops[e->producer].segment != plan->ops[reader].segment)
+        return 0.0;
+    if (plan->graph->ops[e->producer].unit == CIM_CC_UNIT_NONE)
+        return plan->view_waits ? (double)e->elements * plan->view_waits[e->producer] : 0.0;
+    return plan->ops[e->producer].offchip ? plan->prepared->traffic_out[e->producer] : 0.0;
+}
+
 void cim_cc_leg_border(const cim_cc_plan *plan, cim_cc_op_id id, double *in, double *out)
 {
     const cim_cc_graph *g = plan->graph;
@@ -16,9 +27,8 @@ void cim_cc_leg_border(const cim_cc_plan *plan, cim_cc_op_id id, double *in, dou
         cim_cc_op_id from = g->edges[k].producer;
         if (from == CIM_CC_INVALID)
             *in += (double)g->edges[k].elements;
-        else if (moves && plan->ops[from].offchip &&
-                 plan->ops[from].segment == plan->ops[id].segment)
-            *in += plan->prepared->traffic_out[from];
+        else if (moves)
+            *in += cim_cc_waiting_elements(plan, id, k);
     }
     for (uint32_t i = 0; i < g->n_outputs; i++)
         if (g->outputs[i] == id)

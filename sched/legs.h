@@ -31,6 +31,10 @@ struct cim_cc_plan;
  *  no room in the global buffer, which go out once and come back for every reader of the segment. */
 void cim_cc_leg_border(const struct cim_cc_plan *plan, cim_cc_op_id id, double *in, double *out);
 
+/** Elements of an edge that its reader brings in over the off-chip link, because they wait there; through
+ *  operators that only rename, the share of what it reads that does. Cost: the operators between. */
+double cim_cc_waiting_elements(const struct cim_cc_plan *plan, cim_cc_op_id reader, uint32_t edge);
+
 /** How many of an event are done by a leg. */
 typedef struct cim_cc_leg_part {
     cim_cc_leg leg;

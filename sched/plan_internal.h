@@ -80,6 +80,10 @@ struct cim_cc_prepared {
     cim_cc_flow fine, coarse;     /* coarse: to compare many cuts of a network that does not fit */
     double *traffic_in, *traffic_out; /* per operator: elements it reads from and writes to buffers
                                          over the network; 0 where a fused neighbour takes them */
+    cim_cc_op_id
+        *last_use;  /* per operator: the last that reads its result, itself or through operators
+                               that only rename it; itself when none does */
+    uint32_t *uses; /* per operator: how many read it through such operators */
     cim_cc_op_id *last_reader; /* per operator: the last operator that reads its result, itself
                                   when none does */
     uint32_t *first_reader;    /* per operator and one more: its readers in reader[] */
@@ -287,6 +291,9 @@ struct cim_cc_plan {
     cim_cc_op_plan *ops;
     cim_cc_segment *segments;
     uint32_t n_segments;
+    double *
+        view_waits; /* per operator that only renames: share of its elements that wait off-chip; NULL:
+                           nothing does */
     double latency_ns, interval_ns;
     double events[CIM_COST_N_EVENTS]; /* of the whole run (batch) */
     double energy_pj[CIM_COST_N_KINDS], energy_total_pj;

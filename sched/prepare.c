@@ -186,6 +186,32 @@ static void prepare_pieces(cim_cc_prepared *p)
     }
 }
 
+/* Who reads a result through operators that only rename it: these have no storage, so what they name is kept
+ * until their own readers are done. */
+static void prepare_uses(cim_cc_prepared *p)
+{
+    const cim_cc_graph *g = p->graph;
+    for (uint32_t i = 0; i < g->n_ops; i++)
+        p->last_use[i] = i;
+    for (uint32_t i = g->n_ops; i-- > 0;) {
+        bool renames = g->ops[i].unit == CIM_CC_UNIT_NONE;
+        for (uint32_t k = g->ops[i].first_edge; k < g->ops[i].first_edge + g->ops[i].n_edges; k++) {
+            cim_cc_op_id from = g->edges[k].producer;
+            if (from == CIM_CC_INVALID)
+                continue;
+            cim_cc_op_id last = renames ? p->last_use[i] : i;
+            p->last_use[from] = last > p->last_use[from] ? last : p->last_use[from];
+            if (renames) {
+                uint32_t readers = p->first_reader[i + 1] - p->first_reader[i];
+                for (uint32_t r = p->first_reader[i]; r < p->first_reader[i + 1]; r++)
+                    readers -= g->ops[p->reader[r]].unit == CIM_CC_UNIT_NONE;
+                uint64_t uses = (uint64_t)p->uses[from] + p->uses[i] + readers;
+                p->uses[from] = uses < UINT32_MAX ? (uint32_t)uses : UINT32_MAX;
+            }
+        }
+    }
+}
+
 /* Who reads a result last, and what fraction of it the first reader to start waits for. */
 static void prepare_readers(cim_cc_prepared *p)
 {
@@ -329,11 +355,13 @@ static bool prepare_all(cim_cc_prepared *p)
     p->breaks = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->breaks);
     p->fill = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->fill);
     p->last_reader = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->last_reader);
+    p->last_use = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->last_use);
+    p->uses = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->uses);
     p->pieces = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->pieces);
     p->traffic_in = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->traffic_in);
     p->traffic_out = cim_arena_alloc(&p->arena, graph->n_ops, sizeof *p->traffic_out);
     bool ok = p->traffic_in && p->traffic_out && p->xb && p->breaks && p->fill && p->last_reader &&
-              p->pieces;
+              p->last_use && p->uses && p->pieces;
     for (uint32_t i = 0; ok && i < graph->n_ops; i++)
         if (graph->ops[i].unit == CIM_CC_UNIT_CROSSBAR)
             p->xb[p->n_xb++] = i;
@@ -343,6 +371,7 @@ static bool prepare_all(cim_cc_prepared *p)
         return false;
     prepare_readers(p);
     prepare_pieces(p);
+    prepare_uses(p);
     return true;
 }
 
