@@ -264,6 +264,16 @@ static bool contend_for_link(cim_cc_context *cx, cim_cc_segment *s)
     return ok;
 }
 
+/* What waits off-chip is written once and read by every reader, who may read a part of it. */
+static double moved_bits(const cim_cc_plan *plan, const cim_cc_segment *s)
+{
+    double bits = 0.0;
+    for (cim_cc_op_id id = s->first_op; s->offchip_bits > 0.0 && id < s->end_op; id++)
+        if (plan->ops[id].segment == (uint32_t)(s - plan->segments))
+            bits += cim_cc_waiting_bits(plan, id);
+    return bits;
+}
+
 /* The off-chip link serves the segment's waiting results beside its compute. */
 static bool bound_by_link(cim_cc_context *cx)
 {
@@ -271,6 +281,7 @@ static bool bound_by_link(cim_cc_context *cx)
     double shift = 0.0, batch = (double)plan->arch.workload.batch;
     for (uint32_t i = 0; i < plan->n_segments; i++) {
         cim_cc_segment *s = &plan->segments[i];
+        s->offchip_bits = moved_bits(plan, s);
         double link = s->offchip_bits / plan->chip.offchip_bits_per_ns;
         double before = s->latency_ns + (batch - 1.0) * s->interval_ns;
         s->start_ns += shift;
