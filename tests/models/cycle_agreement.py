@@ -8,11 +8,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import cycle_agreement as agreement
 
 AGREED = {
-    "baseline": {"none": ["latency", "peak_power"]},
-    "isaac": {"none": ["latency", "peak_power"], "cg": ["latency"]},
+    "baseline": {"none": ["latency", "peak_power"], "cg": ["latency", "peak_power"],
+                 "mvm": ["latency"]},
+    "isaac": {"none": ["latency", "peak_power"], "cg": ["latency"], "mvm": ["latency"]},
     "jain2021": {level: ["latency", "peak_power"] for level in ("none", "cg", "mvm", "vvm")},
     "jia2021": {level: ["latency", "peak_power"] for level in ("none", "cg")},
-    "puma": {level: ["latency"] for level in ("none", "cg", "mvm")},
+    "puma": {"none": ["latency", "peak_power"], "cg": ["latency"], "mvm": ["latency"]},
 }
 
 
