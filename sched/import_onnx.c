@@ -5,8 +5,11 @@
 #include "hwspace/base/hash.h"
 #include "sched/onnx.pb-c.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Open addressing from names to tensors. */
@@ -227,24 +230,41 @@ static cim_status tensor_values(importer *im, const Onnx__TensorProto *p, cim_cc
     return CIM_OK;
 }
 
+/* A place in a file: decimal digits, as ONNX has it. */
+static bool place_number(const char *text, uint64_t *out)
+{
+    char *end;
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    return *end == '\0' && errno == 0;
+}
+
 static cim_status external_place(importer *im, const Onnx__TensorProto *p, cim_cc_net_tensor *t)
 {
+    const char *name = p->name ? p->name : "";
     t->data.in_file = true;
     for (size_t i = 0; i < p->n_external_data; i++) {
         const Onnx__StringStringEntryProto *e = p->external_data[i];
-        unsigned long long v = 0;
         if (!e->key || !e->value)
             continue;
+        bool offset = !strcmp(e->key, "offset"), length = !strcmp(e->key, "length");
         if (!strcmp(e->key, "location")) {
             t->data.file = cim_arena_strdup(&im->net->arena, e->value);
             if (!t->data.file)
                 return cim_cc_net_nomem(im->net, im->err);
-        } else if (!strcmp(e->key, "offset") && sscanf(e->value, "%20llu", &v) == 1) {
-            t->data.offset = v;
-        } else if (!strcmp(e->key, "length") && sscanf(e->value, "%20llu", &v) == 1) {
-            t->data.size = v;
+        } else if ((offset || length) &&
+                   !place_number(e->value, offset ? &t->data.offset : &t->data.size)) {
+            return cim_err_set(im->err, CIM_E_INPUT, im->net->name,
+                               "tensor '%.80s': external data with the %s '%.40s', allowed is a "
+                               "number of bytes",
+                               name, e->key, e->value);
         }
     }
+    if (!t->data.file || t->data.file[0] == '\0') /* the model's own file it cannot be */
+        return cim_err_set(im->err, CIM_E_INPUT, im->net->name,
+                           "tensor '%.80s': external data without a location", name);
     return CIM_OK;
 }
 

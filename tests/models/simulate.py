@@ -789,6 +789,19 @@ def check_storage(folder):
     onnx.save(model, outside)
     check("external data elsewhere",
           "folder or below" in simulate(outside, inputs, folder, status=2))
+    for key, found, said in (("offset", "16abc", "the offset '16abc'"), ("length", "-16", "the length '-16'"),
+                             ("location", "", "without a location")):
+        damaged = onnx.ModelProto()
+        damaged.CopyFrom(model)
+        entries = damaged.graph.initializer[0].external_data
+        kept = [(e.key, e.value) for e in entries if e.key != key]
+        del entries[:]
+        for name, text in kept + [(key, found)]:
+            e = entries.add()
+            e.key, e.value = name, text
+        onnx.save(damaged, outside)
+        check(f"external data with a damaged {key}",
+              said in simulate(outside, inputs, folder, status=2))
     return path, inputs
 
 
