@@ -2,18 +2,20 @@
  * of digital operators, the off-chip link.
  *
  * Each is one server, first come first served. Rows are the customers: a row asks for its inputs when
- * they exist and its copies can take them (a copy loads one product while it works on another), then
- * its products run on the copies (queue.h), then its results go out. Events are served in order of
- * time; about three per row. Used for the schedule that is recorded, not for those that are compared on
+ * they exist and its copies can take them (they load two products ahead), chunk by chunk, then its
+ * products run on the copies (queue.h), then its results go out in chunks. Events are served in order of
+ * time; about three to ten per row. Used for the schedule that is recorded, not for those that are compared on
  * the way to it. sched/README.md, "Contention". */
 #include "sched/pipeline.h"
 #include "hwspace/base/real.h"
 
 #include <math.h>
 
+/* Both from comparing with the cycle simulator: more chunks cost time and bring no closer agreement; of the
+ * share of a row that is worked on and given out before all of it has come in, a quarter and nearly all
+ * agree less than half. */
 enum { MOST_CHUNKS = 4 };
-/* The share of a row that is worked on and given out before all of it has come in. */
-#define EARLY 0.5
+static const double EARLY = 0.5;
 
 typedef enum kind {
     ASK_LINK,
@@ -235,12 +237,11 @@ static void enter(contest *c, line *l, uint32_t s)
         if (c->record)
             c->cx->begin[l->offset + s] = out - l->t.unit;
         out += l->t.first_fill;
-    } else if (l->pieces > 1.0 && l->alu > 0.0) {
-        /* all pieces but the last are worked on while the row comes in */
+    } else if (l->pieces > 1.0) { /* pieces are worked on while the row comes in */
         double ns = l->alu * share(c, l, s) * EARLY;
-        double start = serve(c, ALU, cim_max(first, l->x), ns);
+        double start = l->alu > 0.0 ? serve(c, ALU, out, ns) : out;
         c->starts[l->offset + s] = start;
-        l->x = start + ns;
+        l->x = cim_max(l->x, start + ns);
         out = cim_max(out, start + cim_min(ns, ns / (EARLY * l->pieces)));
     }
     if (c->staggered && l->pieces > 1.0)
@@ -332,6 +333,9 @@ static void bring_in(contest *c, line *l, const event *e, double ns, double prod
 {
     uint32_t at = l->offset + e->step, chunks = l->in_chunks;
     double start = serve(c, BUS, e->at_ns, ns / chunks), first = start + ns / products;
+    bool last = e->chunk + 1 == chunks;
+    if (last)
+        c->in_last[at] = cim_max(start + ns / chunks, e->whole_ns + ns / products);
     if (e->chunk == 0) {
         c->in_first[at] = first;
         if (!l->node && c->record)
@@ -341,8 +345,7 @@ static void bring_in(contest *c, line *l, const event *e, double ns, double prod
             enter(c, l, e->step);
     }
     l->chunk_ns = chunk_start(c, l, e, products, first);
-    if (e->chunk + 1 == chunks) {
-        c->in_last[at] = cim_max(start + ns / chunks, e->whole_ns + ns / products);
+    if (last) {
         l->last_ns = c->in_last[at];
         if (l->node && chunks > 1) {
             double rounds =
@@ -456,7 +459,8 @@ static void line_init(contest *c, line *l, cim_cc_op_id id, const cim_cc_node *n
     l->pieces = c->staggered ? (double)plan->prepared->pieces[id] : 1.0;
     double row = node ? upto(c, l, s->steps) / s->steps : l->pieces;
     double round = node ? l->t.copies : 1.0; /* products that are worked on together */
-    l->in_chunks = chunks_of(row / (2.0 * round));
+    /* an operand is written once all inputs of the first row are there */
+    l->in_chunks = l->t.before > 0.0 ? 1 : chunks_of(row / (2.0 * round));
     l->out_chunks = node ? chunks_of(row / round) : 1;
     if (!node) {
         l->t.fill = 0.0;
