@@ -185,6 +185,58 @@ def check_pipeline(plan):
     return True
 
 
+def check_times(plan):
+    """Nobody ends before it starts, or after the run; batch 1."""
+    latency = plan["metrics"]["latency_s"]
+    for o in plan["operators"]:
+        assert 0.0 <= o["start_s"] <= o["end_s"] * (1 + 1e-12), (o["name"], o["start_s"], o["end_s"])
+        assert o["end_s"] <= latency * (1 + 1e-9), (o["name"], o["end_s"], latency)
+
+
+def check_kept(plan):
+    """What is kept in the global buffer fits; what is read through operators that only rename is kept as a
+    whole; the off-chip traffic is what waiting results and their readers move, views being what they name.
+    @return results that are read through views"""
+    ops, bits = {o["id"]: o for o in plan["operators"]}, plan["arch"]["workload"]["activation_bits"]
+    readers = {i: [o for o in ops.values() if any(e["producer"] == i for e in o["inputs"])] for i in ops}
+    waiting = {}  # share of a view's elements, by view; producers have smaller numbers
+
+    def share(i, segment):
+        o = ops[i]
+        if o["segment"] != segment:
+            return 0.0
+        return waiting[i] if o["unit"] == "none" else float(o["offchip"])
+
+    for i, o in sorted(ops.items()):
+        if o["unit"] == "none":
+            parts = [(e["elements"], share(e["producer"], o["segment"]) if e["producer"] >= 0 else 0.0)
+                     for e in o["inputs"]]
+            waiting[i] = sum(n * s for n, s in parts) / (sum(n for n, _ in parts) or 1)
+    views = 0
+    for number, segment in enumerate(plan["segments"]):
+        kept = moved = 0.0
+        for i in segment["operators"]:
+            o = ops[i]
+            if o["segment"] != number or o["unit"] == "none":
+                continue
+            rows = o["rows"] * o["images"]
+            if any(r["unit"] == "none" and readers[r["id"]] for r in readers[i]) and o["traffic_out"] > 0:
+                views += 1
+                assert o["buffered_rows"] == rows, (o["name"], o["buffered_rows"], rows)
+            if not o["offchip"] and any(r["id"] in segment["operators"] for r in readers[i]):
+                kept += o["traffic_out"] * o["buffered_rows"] / rows
+            moved += o["traffic_out"] if o["offchip"] else 0.0
+            for e in o["inputs"]:
+                source = e["producer"]
+                if source >= 0:
+                    size = e["elements"] if ops[source]["unit"] == "none" else ops[source]["traffic_out"]
+                    moved += size * share(source, number)
+        if plan["schedule"]["pipeline"] and plan["schedule"]["level"] != "none":
+            assert kept * bits <= plan["arch"]["chip"]["buffer_kib"] * 8192, (number, kept)
+        assert close(segment["offchip_bits"], moved * bits, 1e-9), (number, segment["offchip_bits"], moved * bits)
+    return views
+
+
 def hops_between(plan):
     """Hops from core to core and to the port (core number -1), from the README's table."""
     noc, place = plan["arch"]["chip"]["noc"], plan["placement"]
@@ -338,6 +390,7 @@ def main():
         check_mapping(plan)
         check_candidates(plan)
         check_sums(plan)
+        check_times(plan)
         free = ["schedule.stagger=false", "chip.offchip_gb_per_s=null", "core.alu_ops_per_cycle=null",
                 "chip.alu_ops_per_cycle=null"]
         pipelines += check_pipeline(compile_point(model, arch, *base, *free))
@@ -356,7 +409,18 @@ def main():
         check_candidates(plan)
         check_sums(plan)
         points += 1
+    views = 0
+    for model, arch, sets in (("vit_b_16", "isaac", ["schedule.level=cg", "chip.buffer_kib=4096"]),
+                              ("swin_t", "puma", ["schedule.level=cg"]),
+                              ("bert_base", "isaac", ["schedule.level=none", "chip.buffer_kib=256"]),
+                              ("vgg8", "puma", ["schedule.level=none"]),
+                              ("gpt2", "isaac", ["schedule.level=mvm", "chip.buffer_kib=1024"])):
+        plan = compile_point(model, arch, *sets)
+        check_times(plan)
+        views += check_kept(plan)
+        points += 1
     check_placements()
+    assert views > 50, views
     assert points > 40 and pipelines > 10, (points, pipelines)
     print(f"{points} points recomputed, {pipelines} pipelines")
 
