@@ -62,6 +62,7 @@ static void on_every_preset(const cim_cost_library *lib, const char *model, int6
         arch.workload.batch = 3;
         assert_true(cim_cost_chip_price(lib, &arch, &chip, reason, sizeof reason));
         compile_twice(p, &arch, &chip, ar, model);
+        cim_hw_arch_clear(&arch);
     }
     cim_cc_prepared_destroy(p);
     cim_cc_model_destroy(m);
