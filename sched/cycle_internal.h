@@ -37,11 +37,10 @@ typedef struct cim_cc_cycle_part {
 /** One copy of an operator: a lane that products take one after another. */
 typedef struct cim_cc_cycle_lane {
     uint32_t first_part, n_parts;
-    bool shared;  /* some core has crossbars of others too */
-    uint8_t room; /* products that may still enter before the next one starts its main leg */
-    uint8_t
-        in_flight; /* products that have entered and whose sums the core's ALU is not done with */
-    int64_t next;  /* product, counted over all inferences; -1: none left */
+    bool shared;       /* some core has crossbars of others too */
+    uint8_t room;      /* products that may still enter before the next one starts its main leg */
+    uint8_t in_flight; /* products in it whose sums the core's ALU is not done with */
+    int64_t next;      /* product, counted over all inferences; -1: none left */
     double free_ns;
 } cim_cc_cycle_lane;
 

@@ -58,8 +58,8 @@ static void add_choice(const cim_cc_plan *plan, cim_cc_node *n, const cursor *c,
 {
     cim_cc_pace p = cim_cc_copies_pace(plan, c->v, (double)c->copies);
     double floor_ns = n->floor_ns;
-    if (!cim_cc_pipelined(plan) &&
-        floor_ns > 0.0) /* the last transfer is followed by its product */
+    /* one after another, the last transfer is followed by its product */
+    if (!cim_cc_pipelined(plan) && floor_ns > 0.0)
         floor_ns += p.unit_ns - floor_ns / (double)plan->prepared->breaks[n->xb]->n;
     double busy = fmax((double)c->rounds * p.unit_ns, floor_ns);
     double stage = busy + c->v->before_ns + p.fill_ns;

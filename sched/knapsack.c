@@ -1,4 +1,5 @@
 #include "sched/knapsack.h"
+
 #include "hwspace/base/real.h"
 
 #include <float.h>

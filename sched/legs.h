@@ -32,7 +32,7 @@ struct cim_cc_plan;
 void cim_cc_leg_border(const struct cim_cc_plan *plan, cim_cc_op_id id, double *in, double *out);
 
 /** Elements of an edge that its reader brings in over the off-chip link, because they wait there; through
- *  operators that only rename, the share of what it reads that does. Cost: the operators between. */
+ *  operators that only rename, the share of what it reads that does. */
 double cim_cc_waiting_elements(const struct cim_cc_plan *plan, cim_cc_op_id reader, uint32_t edge);
 
 /** How many of an event are done by a leg. */

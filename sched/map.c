@@ -1,7 +1,7 @@
 /* Pass map: how each crossbar operator sits on crossbars, what one product costs in time, and how
  * an operator larger than the chip is cut into parts. Equations: sched/README.md, "Mapping". */
-#include "sched/dynamic.h"
 #include "hwspace/base/real.h"
+#include "sched/dynamic.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -5,6 +5,7 @@
  * needs are done, or, staggered, when the part of them is there that it needs itself. A digital
  * operator does one step after another. sched/README.md, "Pipeline". */
 #include "sched/pipeline.h"
+
 #include "hwspace/base/real.h"
 
 #include <math.h>

@@ -80,10 +80,10 @@ struct cim_cc_prepared {
     cim_cc_flow fine, coarse;     /* coarse: to compare many cuts of a network that does not fit */
     double *traffic_in, *traffic_out; /* per operator: elements it reads from and writes to buffers
                                          over the network; 0 where a fused neighbour takes them */
-    cim_cc_op_id
-        *last_use;  /* per operator: the last that reads its result, itself or through operators
-                               that only rename it; itself when none does */
-    uint32_t *uses; /* per operator: how many read it through such operators */
+    /* through operators that only rename (views): who reads an operator's result last, itself when
+     * nobody does, and how many read it so */
+    cim_cc_op_id *last_use;
+    uint32_t *uses;
     cim_cc_op_id *last_reader; /* per operator: the last operator that reads its result, itself
                                   when none does */
     uint32_t *first_reader;    /* per operator and one more: its readers in reader[] */
@@ -92,9 +92,8 @@ struct cim_cc_prepared {
     uint32_t n_leads;
     cim_cc_prepared *on_arrays; /* the same with products of two activations on crossbars; NULL:
                                    there are none, or this is it */
-    uint32_t
-        *pieces;  /* per operator: parts of a row in which its result appears when products start
-                         as their inputs arrive; 1: only whole rows */
+    /* per operator: parts of a row in which its result appears, staggered; 1: only whole rows */
+    uint32_t *pieces;
     double *fill; /* per operator: fraction of its stream its consumers wait for at the start */
     cim_cc_routes direct, buffered; /* straight from producer to consumer, or through the port */
 };
@@ -291,9 +290,8 @@ struct cim_cc_plan {
     cim_cc_op_plan *ops;
     cim_cc_segment *segments;
     uint32_t n_segments;
-    double *
-        view_waits; /* per operator that only renames: share of its elements that wait off-chip; NULL:
-                           nothing does */
+    /* per operator that only renames: share of its elements that wait off-chip; NULL: nothing does */
+    double *view_waits;
     double latency_ns, interval_ns;
     double events[CIM_COST_N_EVENTS]; /* of the whole run (batch) */
     double energy_pj[CIM_COST_N_KINDS], energy_total_pj;

@@ -6,8 +6,8 @@
  *
  * The peak is the largest mean over a window as long as one activation of a crossbar (step_ns): what
  * decoupling must bridge, not the coincidence of single transfers. sched/README.md, "Peak power". */
-#include "sched/power_internal.h"
 #include "hwspace/base/real.h"
+#include "sched/power_internal.h"
 
 #include <math.h>
 #include <string.h>

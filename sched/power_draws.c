@@ -4,10 +4,11 @@
  * rows that follow each other without a gap. A product is a sequence of legs (legs.h), each with an energy
  * and a time of its own, and copies work in step: the first rounds of a run are shown leg by leg, those
  * that follow at their mean. What takes no time (an unlimited resource) draws its energy with the
- * operator's main leg, or in the time of the operator it works for: its producer, or its first reader.
+ * operator's main leg, or in the time of the operator it works for: its producer, a reader, else the first of
+ * the segment that takes time.
  * sched/README.md, "Peak power". */
-#include "sched/dynamic.h"
 #include "hwspace/base/real.h"
+#include "sched/dynamic.h"
 #include "sched/power_internal.h"
 
 #include <math.h>

@@ -195,19 +195,17 @@ static void prepare_uses(cim_cc_prepared *p)
         p->last_use[i] = i;
     for (uint32_t i = g->n_ops; i-- > 0;) {
         bool renames = g->ops[i].unit == CIM_CC_UNIT_NONE;
+        cim_cc_op_id last = renames ? p->last_use[i] : i;
+        uint64_t behind = renames ? p->uses[i] : 0; /* who reads through this one */
+        for (uint32_t r = p->first_reader[i]; renames && r < p->first_reader[i + 1]; r++)
+            behind += g->ops[p->reader[r]].unit != CIM_CC_UNIT_NONE;
         for (uint32_t k = g->ops[i].first_edge; k < g->ops[i].first_edge + g->ops[i].n_edges; k++) {
             cim_cc_op_id from = g->edges[k].producer;
             if (from == CIM_CC_INVALID)
                 continue;
-            cim_cc_op_id last = renames ? p->last_use[i] : i;
             p->last_use[from] = last > p->last_use[from] ? last : p->last_use[from];
-            if (renames) {
-                uint32_t readers = p->first_reader[i + 1] - p->first_reader[i];
-                for (uint32_t r = p->first_reader[i]; r < p->first_reader[i + 1]; r++)
-                    readers -= g->ops[p->reader[r]].unit == CIM_CC_UNIT_NONE;
-                uint64_t uses = (uint64_t)p->uses[from] + p->uses[i] + readers;
-                p->uses[from] = uses < UINT32_MAX ? (uint32_t)uses : UINT32_MAX;
-            }
+            uint64_t uses = p->uses[from] + behind;
+            p->uses[from] = uses < UINT32_MAX ? (uint32_t)uses : UINT32_MAX;
         }
     }
 }

@@ -6,10 +6,10 @@
  * when all in the fullest core are, which sets the pace when that takes longer than the crossbars do; a
  * product waits for those that came just before it. Copies of others come at other times: of their bursts a
  * product waits for half, as often as it meets one, and one that is longer than what copies have loaded
- * ahead keeps them idle. And no core can do more in an inference than its resources have time for. sched/README.md, "Sharing a
- * core". */
-#include "sched/plan_internal.h"
+ * ahead keeps them idle. And no core can do more in an inference than its resources have time for.
+ * sched/README.md, "Sharing a core". */
 #include "hwspace/base/real.h"
+#include "sched/plan_internal.h"
 
 #include <math.h>
 
@@ -94,7 +94,8 @@ static void pace(const cim_cc_plan *plan, cim_cc_node *n, const core_load *load,
     int64_t first = n->first_unit / per_core;
     int64_t last = (n->first_unit + n->choices[n->pick].weight - 1) / per_core;
     double waits = 0.0, times = rounds(plan, n), units = (double)n->choices[n->pick].weight;
-    /* Products come one after another while the span lasts, rows of them at once: half way in between. */
+    /* Products come one after another while the span lasts, rows of them at once: half way in between
+     * agrees best with the cycle simulator. */
     double spacing = 0.5 * span / (double)plan->prepared->breaks[n->xb]->n;
     n->paced_unit_ns = cim_cc_convert_ns(plan, v);
     for (int64_t core = first; core <= last; core++) {

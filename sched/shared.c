@@ -6,8 +6,8 @@
  * products run on the copies (queue.h), then its results go out in chunks. Events are served in order of
  * time; about three to ten per row. Used for the schedule that is recorded, not for those that are compared on
  * the way to it. sched/README.md, "Contention". */
-#include "sched/pipeline.h"
 #include "hwspace/base/real.h"
+#include "sched/pipeline.h"
 
 #include <math.h>
 

@@ -270,15 +270,3 @@ void cim_npy_format(int rank, const int64_t *dims, const double *values, cim_tex
     }
     cim_text_clear(&header);
 }
-
-cim_status cim_npy_write(const char *path, int rank, const int64_t *dims, const double *values,
-                         cim_err *err)
-{
-    cim_text t;
-    cim_text_init(&t);
-    cim_npy_format(rank, dims, values, &t);
-    cim_status s = t.failed ? cim_err_set(err, CIM_E_NOMEM, path, "out of memory")
-                            : cim_file_write(path, cim_text_str(&t), t.n, err);
-    cim_text_clear(&t);
-    return s;
-}

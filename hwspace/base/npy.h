@@ -37,8 +37,5 @@ void cim_npy_clear(cim_npy *array);
 /** Append values as a file of little-endian float32 in C order (version 1.0).
  *  @param values  product of dims of them, rounded to float */
 void cim_npy_format(int rank, const int64_t *dims, const double *values, cim_text *out);
-/** The same into a file, completely or not at all. @return CIM_E_IO, CIM_E_NOMEM */
-CIM_MUST_CHECK cim_status cim_npy_write(const char *path, int rank, const int64_t *dims,
-                                        const double *values, cim_err *err);
 
 #endif
