@@ -285,8 +285,10 @@ static int64_t parts_of_step(const builder *b, int64_t steps)
         return 1;
     for (uint32_t k = op->first_edge; k < op->first_edge + op->n_edges; k++) {
         const cim_cc_edge *e = &g->edges[k];
-        if (e->full || e->num != e->den || e->offset != 0)
+        if (!cim_cc_edge_follows(e))
             return 1;
+        if (e->cols == 0)
+            continue;
         uint32_t from =
             e->producer == CIM_CC_INVALID ? UINT32_MAX : b->source->node_of[e->producer];
         if (from == UINT32_MAX || from >= b->out->n_nodes)
@@ -411,14 +413,13 @@ int64_t cim_cc_cycle_edge_need(const cim_cc_cycle_segment *s, const cim_cc_cycle
         return before + products_of(from, rows, 1, 1);
     }
     rows = e->full ? by->rows : cim_cc_edge_row(e, r + 1, by->rows);
-    int64_t width = n->products / n->rows, parts = cim_cc_ceil_div(width * e->num, e->den);
-    bool crossbar = to->unit == CIM_CC_UNIT_CROSSBAR;
+    if (!s->source->flow->chip.stagger || e->full || e->cols < 2)
+        return before + products_of(from, rows, 1, 1);
     if (n->parts > 1)
         return before + products_of(from, rows, in % n->parts + 1, n->parts);
-    if (!s->source->flow->chip.stagger || !crossbar || e->full || parts < 2 ||
-        n->products % n->rows != 0)
+    if (to->unit != CIM_CC_UNIT_CROSSBAR || n->products != to->rows * to->cols)
         return before + products_of(from, rows, 1, 1);
-    return before + products_of(from, rows, cim_cc_edge_row(e, in % width + 1, parts), parts);
+    return before + products_of(from, rows, cim_cc_edge_col(e, in % to->cols + 1), e->cols);
 }
 
 /* Who is told when a node gets on: who waits for its rows, and, where few rows are kept, who waits for

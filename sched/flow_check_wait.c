@@ -54,15 +54,12 @@ static int64_t rows_needed(const cim_cc_op *to, const cim_cc_op *from, const cim
 static int64_t part_needed(const cim_cc_op *to, const cim_cc_edge *e, int64_t product,
                            int64_t *parts)
 {
-    int64_t rows = to->rows * to->images, width = to->mvms / rows;
     *parts = 0;
-    if (product < 0 || e->full || cim_cc_op_is_written(to) || to->images > 1 ||
-        to->mvms % rows != 0 || !strcmp(to->type, "ConvTranspose"))
+    if (product < 0 || e->full || e->cols < 2 || cim_cc_op_is_written(to) || to->images > 1 ||
+        to->mvms != to->rows * to->cols)
         return 0;
-    *parts = ceil_div(width * e->num, e->den);
-    if (*parts < 2)
-        return 0;
-    int64_t f = ceil_div((product % width + 1) * e->num, e->den) + e->offset;
+    *parts = e->cols;
+    int64_t f = ceil_div((product % to->cols + 1) * e->col_num, e->col_den) + e->col_offset;
     return least(*parts, f < 1 ? 1 : f);
 }
 

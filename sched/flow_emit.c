@@ -78,22 +78,19 @@ static ex rows_needed(emitter *e, const cim_cc_op *to, const cim_cc_op *from,
     return mul(e, last, from->images > 1 ? from->rows : 1);
 }
 
-/* Staggered, a product waits for its own part of the last row it needs: the fraction of the columns,
- * taken to depend on each other as the rows do. */
+/* Staggered, a product waits for the part of the last row that it needs itself. */
 static void part_needed(emitter *e, const cim_cc_op *op, const cim_cc_edge *edge, const ex *p,
                         cim_cc_arg *args)
 {
-    int64_t width = p ? op->mvms / all_rows(op) : 1;
-    int64_t parts = (width * edge->num + edge->den - 1) / edge->den;
     args[CIM_CC_WAIT_PART].expr = args[CIM_CC_WAIT_PARTS].expr = num(e, 0);
-    if (!p || !e->p->chip.stagger || edge->full || op->images > 1 || parts < 2 ||
-        cim_cc_op_is_written(op) || op->mvms % all_rows(op) != 0)
+    if (!p || !e->p->chip.stagger || edge->full || edge->cols < 2 || op->images > 1 ||
+        cim_cc_op_is_written(op) || op->mvms != op->rows * op->cols)
         return;
-    ex column = plus(e, rem(e, *p, width), 1);
-    ex f = quo(e, plus(e, mul(e, column, edge->num), edge->den - 1), edge->den);
+    ex column = plus(e, rem(e, *p, op->cols), 1);
+    ex f = quo(e, plus(e, mul(e, column, edge->col_num), edge->col_den - 1), edge->col_den);
     args[CIM_CC_WAIT_PART].expr =
-        low(e, num(e, parts), high(e, num(e, 1), plus(e, f, edge->offset)));
-    args[CIM_CC_WAIT_PARTS].expr = num(e, parts);
+        low(e, num(e, edge->cols), high(e, num(e, 1), plus(e, f, edge->col_offset)));
+    args[CIM_CC_WAIT_PARTS].expr = num(e, edge->cols);
 }
 
 /* Waits for everything that row r of an operator needs. @param p  of a product, or NULL

@@ -5,17 +5,30 @@
 
 const char *const cim_cc_unit_words[] = {"crossbar", "digital", "none"};
 
+/* clamp(ceil(at * num / den) + offset, 1, most) */
+static int64_t affine(int64_t at, int64_t num, int64_t den, int64_t offset, int64_t most)
+{
+    /* at * num may exceed 2^63 only where sizes are beyond what is accepted: saturate */
+    if (num > 0 && at > INT64_MAX / 2 / num)
+        return most;
+    int64_t f = (at * num + den - 1) / den + offset;
+    return f < 1 ? 1 : f > most ? most : f;
+}
+
 int64_t cim_cc_edge_row(const cim_cc_edge *e, int64_t r, int64_t rows)
 {
-    if (e->full)
-        return rows;
-    /* r * num may exceed 2^63 only where rows are beyond what is accepted: saturate */
-    int64_t f;
-    if (e->num > 0 && r > INT64_MAX / 2 / e->num)
-        f = rows;
-    else
-        f = (r * e->num + e->den - 1) / e->den + e->offset;
-    return f < 1 ? 1 : f > rows ? rows : f;
+    return e->full ? rows : affine(r, e->num, e->den, e->offset, rows);
+}
+
+int64_t cim_cc_edge_col(const cim_cc_edge *e, int64_t c)
+{
+    return affine(c, e->col_num, e->col_den, e->col_offset, e->cols);
+}
+
+bool cim_cc_edge_follows(const cim_cc_edge *e)
+{
+    bool rows = !e->full && e->num == e->den && e->offset == 0;
+    return rows && (e->cols == 0 || (e->col_num == e->col_den && e->col_offset == 0));
 }
 
 static cim_status broken(const cim_cc_graph *g, uint32_t i, cim_err *err, const char *what)
@@ -34,7 +47,8 @@ static cim_status check_edges(const cim_cc_graph *g, uint32_t i, cim_err *err)
         const cim_cc_edge *e = &g->edges[k];
         if (e->producer == CIM_CC_INVALID ? e->input >= g->n_inputs : e->producer >= i)
             return broken(g, i, err, "an edge comes from a later operator or an unknown input");
-        if (e->elements < 1 || e->num < 0 || e->den < 1)
+        if (e->elements < 1 || e->num < 0 || e->den < 1 ||
+            (e->cols != 0 && (e->cols < 1 || e->col_num < 0 || e->col_den < 1)))
             return broken(g, i, err, "an edge has an impossible size or rate");
         elements += e->elements;
     }

@@ -50,6 +50,8 @@ typedef struct cim_cc_op {
     int64_t alu_add, alu_mul, alu_div, alu_special;
     /* streaming: the output appears in `rows` equal rows per image, `images` images */
     int64_t rows, images;
+    /* positions in a row along the one dimension that products of a row go through; 1: none or several */
+    int64_t cols;
 } cim_cc_op;
 
 /** How consumer rows depend on producer rows, per image, 1-based: to produce its row r the
@@ -68,6 +70,9 @@ typedef struct cim_cc_edge {
     int64_t num, den, offset;
     int64_t
         span; /* rows read for row r: the last `span` up to f(r) (before clamping); 0: all of them */
+    /* the same within row f(r): position c of the consumer needs positions 1..g(c) of the producer's `cols`,
+     * g of the form of f; cols 0: it needs the row as a whole */
+    int64_t cols, col_num, col_den, col_offset;
 } cim_cc_edge;
 
 typedef struct cim_cc_input {
@@ -99,6 +104,12 @@ static inline bool cim_cc_op_is_written(const cim_cc_op *op)
 
 /** The row f(r) of an edge (see cim_cc_edge). @param r 1-based @param rows the producer's rows */
 int64_t cim_cc_edge_row(const cim_cc_edge *e, int64_t r, int64_t rows);
+/** The position g(c) of an edge with cols > 0. @param c 1-based */
+int64_t cim_cc_edge_col(const cim_cc_edge *e, int64_t c);
+
+/** Position by position, as elementwise operators read: row r needs row r and, of what is known by
+ *  positions, position c needs position c. */
+bool cim_cc_edge_follows(const cim_cc_edge *e);
 
 /** Invariants: topological order, positive sizes, edges in range, sums right.
  *  @return CIM_E_INTERNAL naming the operator. */

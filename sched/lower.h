@@ -6,7 +6,8 @@
 
 /** How a tensor arrives over time: slices along `axis`, in order, for one image after another. */
 typedef struct cim_cc_arrival {
-    int axis;       /* -1: all of an image at once */
+    int axis; /* -1: all of an image at once */
+    int column; /* dimension along which positions of a slice follow each other; -1: none or several */
     int batch;      /* dimension that holds the images, -1: none (they arrive together) */
     bool minor;     /* axis == batch, images vary faster than slices (sequence-first attention) */
     int64_t offset; /* slices the producing operator gives before this tensor's first (Split) */

@@ -74,6 +74,36 @@ static int window_axis(const cim_cc_window *w)
     return 2;
 }
 
+/* The only dimension besides the one it streams along that a window moves over. */
+static int window_column(const cim_cc_window *w)
+{
+    int axis = window_axis(w), column = -1;
+    for (int i = 0; i < w->n; i++) {
+        if (i + 2 == axis || (w->in[i] <= 1 && w->out[i] <= 1))
+            continue;
+        if (column >= 0)
+            return -1;
+        column = i + 2;
+    }
+    return column;
+}
+
+/* What a window at a position along a spatial dimension needs of that dimension. */
+static link window_link(const cim_cc_window *w, bool transpose, int dim)
+{
+    int i = dim - 2;
+    link l = {.to = dim, .num = 1, .den = 1};
+    if (transpose) {
+        l.den = w->stride[i];
+        l.offset = w->pad_begin[i] > 0 ? (w->pad_begin[i] + l.den - 1) / l.den : 0;
+    } else {
+        l.num = w->stride[i];
+        l.offset = (w->kernel[i] - 1) * w->dilation[i] + 1 - w->pad_begin[i] - w->stride[i];
+        l.span = (w->kernel[i] - 1) * w->dilation[i] + 1;
+    }
+    return l;
+}
+
 static link link_window(const flow *f, int dim)
 {
     cim_cc_window w;
@@ -83,16 +113,9 @@ static link link_window(const flow *f, int dim)
         return f->in->rank == f->out->rank ? link_element(f, dim) : NO_LINK;
     if (!cim_cc_window_of(f->x, &w))
         return NO_LINK;
-    int axis = window_axis(&w), i = axis - 2;
-    link l = {.to = axis, .full = dim != axis, .num = 1, .den = 1};
-    if (f->x->node->def->flow == CIM_CC_FLOW_WINDOW_TRANSPOSE) {
-        l.den = w.stride[i];
-        l.offset = w.pad_begin[i] > 0 ? (w.pad_begin[i] + l.den - 1) / l.den : 0;
-    } else {
-        l.num = w.stride[i];
-        l.offset = (w.kernel[i] - 1) * w.dilation[i] + 1 - w.pad_begin[i] - w.stride[i];
-        l.span = (w.kernel[i] - 1) * w.dilation[i] + 1;
-    }
+    int axis = window_axis(&w);
+    link l = window_link(&w, f->x->node->def->flow == CIM_CC_FLOW_WINDOW_TRANSPOSE, axis);
+    l.full = dim != axis;
     return l;
 }
 
@@ -433,7 +456,7 @@ static bool flow_begin(cim_cc_lowering *l, cim_cc_infer *x, uint32_t slot, flow 
 /* The first input that streams on decides along which dimension the output does. */
 static cim_cc_arrival output_arrival(cim_cc_lowering *l, cim_cc_infer *x)
 {
-    cim_cc_arrival a = {.axis = -1, .batch = -1};
+    cim_cc_arrival a = {.axis = -1, .column = -1, .batch = -1};
     flow f;
     for (uint32_t i = 0; i < x->node->n_inputs; i++) {
         if (!flow_begin(l, x, i, &f))
@@ -458,17 +481,67 @@ static cim_cc_arrival output_arrival(cim_cc_lowering *l, cim_cc_infer *x)
             if (k.to >= 0)
                 a.axis = k.to;
         }
+        if (a.column < 0 && f.from.column >= 0) {
+            link k = link_of(&f, f.from.column);
+            if (k.to >= 0 && !k.full)
+                a.column = k.to;
+        }
     }
     return a;
 }
 
-/* Convolution gives rows whatever way its input came. */
-static void own_axis(cim_cc_infer *x, cim_cc_arrival *a)
+/* The only dimension of a matrix product's result that its products go through besides rows and images. */
+static int product_column(const cim_cc_infer *x, const cim_cc_arrival *a)
+{
+    const cim_cc_net_tensor *out = cim_cc_out_at(x, 0);
+    int weights = out->rank - 1 - !cim_cc_activation(x, 0),
+        column = -1; /* or columns of the first input */
+    for (int k = 0; k < out->rank; k++) {
+        if (k == weights || k == a->axis || k == a->batch || out->dims[k] <= 1)
+            continue;
+        if (column >= 0)
+            return -1;
+        column = k;
+    }
+    return column;
+}
+
+/* Convolution gives rows whatever way its input came, and products have an order of their own. */
+static void own_axes(cim_cc_infer *x, cim_cc_arrival *a)
 {
     cim_cc_window w;
     cim_cc_flow f = x->node->def->flow;
-    if ((f == CIM_CC_FLOW_WINDOW || f == CIM_CC_FLOW_WINDOW_TRANSPOSE) && cim_cc_window_of(x, &w))
+    if ((f == CIM_CC_FLOW_WINDOW || f == CIM_CC_FLOW_WINDOW_TRANSPOSE) && cim_cc_window_of(x, &w)) {
         a->axis = window_axis(&w);
+        a->column = f == CIM_CC_FLOW_WINDOW ? window_column(&w) : -1;
+    } else if (f == CIM_CC_FLOW_PRODUCT) {
+        a->column = product_column(x, a);
+    } else if (f == CIM_CC_FLOW_EINSUM) {
+        a->column = -1; /* in the order of its formula */
+    }
+    if (a->column == a->axis)
+        a->column = -1;
+}
+
+/* Which positions of the producer's row a position of the result's needs. */
+static void set_columns(const flow *f, const cim_cc_arrival *a, cim_cc_edge *e)
+{
+    int from = f->from.column;
+    cim_cc_window w;
+    if (e->full || from < 0 || a->column < 0)
+        return;
+    link k = link_of(f, from);
+    if (f->x->node->def->flow == CIM_CC_FLOW_WINDOW && f->slot == 0) {
+        if (from < 2 || !cim_cc_window_of(f->x, &w))
+            return;
+        k = window_link(&w, false, from);
+    }
+    if (k.to != a->column || k.full || k.point)
+        return;
+    e->cols = f->in->dims[from];
+    e->col_num = k.num;
+    e->col_den = k.den;
+    e->col_offset = k.offset;
 }
 
 static void set_edge(const flow *f, const cim_cc_arrival *a, cim_cc_edge *e)
@@ -489,13 +562,14 @@ static void set_edge(const flow *f, const cim_cc_arrival *a, cim_cc_edge *e)
     e->den = k.den;
     e->span = k.span;
     e->offset = k.offset + f->from.offset;
+    set_columns(f, a, e);
 }
 
 void cim_cc_arrival_node(cim_cc_lowering *l, cim_cc_infer *x, cim_cc_edge *edges, cim_cc_op *op)
 {
     const cim_cc_net_node *node = x->node;
     cim_cc_arrival a = output_arrival(l, x);
-    own_axis(x, &a);
+    own_axes(x, &a);
     if (l->images == 1)
         a.batch = -1;
     flow f;
@@ -506,21 +580,26 @@ void cim_cc_arrival_node(cim_cc_lowering *l, cim_cc_infer *x, cim_cc_edge *edges
             if (i == 0)
                 rows_in = cim_cc_arrival_rows(l, f.tensor);
         }
-    bool split = node->def->flow == CIM_CC_FLOW_SPLIT && a.axis >= 0 &&
-                 cim_cc_axis(x, cim_cc_attr_int(x, "axis", 0), cim_cc_in(x, 0)->rank) == a.axis;
+    int along = node->def->flow == CIM_CC_FLOW_SPLIT
+                    ? cim_cc_axis(x, cim_cc_attr_int(x, "axis", 0), cim_cc_in(x, 0)->rank)
+                    : -1;
+    bool split = along >= 0 && along == a.axis;
+    if (along >= 0 && along == a.column)
+        a.column = -1; /* positions of the second result begin later */
     for (uint32_t k = 0; k < node->n_outputs; k++) {
         const cim_cc_net_tensor *t = cim_cc_out_at(x, k);
         if (!t)
             continue;
         cim_cc_arrival own = a;
         if (t->rank != cim_cc_out_at(x, 0)->rank)
-            own.axis = own.batch = -1;
+            own.axis = own.column = own.batch = -1;
         l->arrival[node->outputs[k]] = own;
         if (split)
             a.offset += t->dims[a.axis];
     }
     op->rows = split ? rows_in : cim_cc_arrival_rows(l, node->outputs[0]);
     op->images = l->images > 1 && a.batch >= 0 ? l->images : 1;
+    op->cols = a.column >= 0 ? cim_cc_out_at(x, 0)->dims[a.column] : 1;
 }
 
 /* ---- network inputs --------------------------------------------------------------------------------------- */
@@ -547,7 +626,7 @@ void cim_cc_arrival_inputs(cim_cc_lowering *l)
         cim_cc_arrival *a = &l->arrival[id];
         bool windowed = feeds_window(l, id);
         a->batch = l->images > 1 && t->rank > 0 && t->dims[0] == l->images ? 0 : -1;
-        a->axis = -1;
+        a->axis = a->column = -1; /* all of a slice is there */
         if (t->rank >= 4) {
             bool last = !windowed && t->dims[t->rank - 1] <= 4 && t->dims[1] > 4;
             a->axis = last ? 1 : 2;

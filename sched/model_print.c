@@ -28,6 +28,12 @@ static void write_inputs(const cim_cc_graph *g, uint32_t i, cim_jw *w)
             cim_jw_int(w, "num", e->num);
             cim_jw_int(w, "den", e->den);
             cim_jw_int(w, "offset", e->offset);
+            if (e->cols > 0) {
+                cim_jw_int(w, "cols", e->cols);
+                cim_jw_int(w, "col_num", e->col_num);
+                cim_jw_int(w, "col_den", e->col_den);
+                cim_jw_int(w, "col_offset", e->col_offset);
+            }
         }
         cim_jw_object_end(w);
     }

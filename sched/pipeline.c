@@ -80,7 +80,7 @@ cim_cc_timing cim_cc_op_timing(const cim_cc_context *cx, cim_cc_op_id id, const 
 
 bool cim_cc_edge_by_parts(const cim_cc_graph *g, const cim_cc_edge *e, cim_cc_op_id reader)
 {
-    return !e->full && g->ops[reader].images <= 1 && g->ops[e->producer].images <= 1;
+    return !e->full && e->cols > 1 && g->ops[reader].images <= 1 && g->ops[e->producer].images <= 1;
 }
 
 /* When the inputs of every step are there: the latest of the producers in this segment. */

@@ -176,6 +176,12 @@ static void write_stream(const cim_cc_plan *p, const cim_cc_op *op, cim_jw *w)
         cim_jw_int(w, "den", e->den);
         cim_jw_int(w, "offset", e->offset);
         cim_jw_int(w, "span", e->span);
+        if (e->cols > 0) {
+            cim_jw_int(w, "cols", e->cols);
+            cim_jw_int(w, "col_num", e->col_num);
+            cim_jw_int(w, "col_den", e->col_den);
+            cim_jw_int(w, "col_offset", e->col_offset);
+        }
         cim_jw_object_end(w);
     }
     cim_jw_array_end(w);

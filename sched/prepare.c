@@ -171,15 +171,15 @@ static void prepare_pieces(cim_cc_prepared *p)
     for (uint32_t i = 0; i < g->n_ops; i++) {
         const cim_cc_op *op = &g->ops[i];
         int64_t pieces = 1;
-        if (op->unit == CIM_CC_UNIT_CROSSBAR)
-            pieces = op->mvms / (op->rows * op->images);
+        if (op->unit == CIM_CC_UNIT_CROSSBAR && op->mvms == op->rows * op->images * op->cols)
+            pieces = op->cols;
         for (uint32_t k = 0; op->unit != CIM_CC_UNIT_CROSSBAR && k < op->n_edges; k++) {
             const cim_cc_edge *e = &g->edges[op->first_edge + k];
-            if (op->images > 1 || e->full || e->num != e->den || e->offset != 0) {
+            if (op->images > 1 || !cim_cc_edge_follows(e)) {
                 pieces = 1;
                 break;
             }
-            if (e->producer != CIM_CC_INVALID && p->pieces[e->producer] > pieces)
+            if (e->cols > 0 && e->producer != CIM_CC_INVALID && p->pieces[e->producer] > pieces)
                 pieces = p->pieces[e->producer];
         }
         p->pieces[i] = (uint32_t)(pieces < 1 ? 1 : pieces > UINT32_MAX ? UINT32_MAX : pieces);

@@ -471,14 +471,17 @@ static cim_status build_best(cim_cc_context *cx, cuts *c, uint32_t *picks)
     if (!other || !greedy.from)
         return CIM_E_NOMEM;
     CIM_TRY(cut(cx, c));
+    const double *timed = cx->plan->arch.schedule.objective == CIM_HW_OBJECTIVE_LATENCY
+                              ? &cx->plan->latency_ns
+                              : &cx->plan->interval_ns;
     bool both = try_greedy(cx, c, greedy.from, &status);
     CIM_TRY(status);
     if (!both)
         return build_segments(cx, c, true, picks);
     CIM_TRY(build_segments(cx, &greedy, true, other));
-    double greedy_ns = cx->plan->interval_ns; /* of several segments: of the whole run */
+    double greedy_ns = *timed;
     CIM_TRY(build_segments(cx, c, true, picks));
-    return cx->plan->interval_ns <= greedy_ns ? CIM_OK : build_segments(cx, &greedy, false, other);
+    return *timed <= greedy_ns ? CIM_OK : build_segments(cx, &greedy, false, other);
 }
 
 bool cim_cc_pass_segment(cim_cc_context *cx, cim_status *status)

@@ -43,7 +43,8 @@ static inline void random_network(cim_rng *rng, network *n)
         op->matrix_rows = 1 + (int64_t)cim_rng_below(rng, 200);
         op->matrix_cols = 1 + (int64_t)cim_rng_below(rng, 60);
         op->groups = 1;
-        op->mvms = op->rows * (1 + (int64_t)cim_rng_below(rng, 12));
+        op->cols = 1 + (int64_t)cim_rng_below(rng, 12);
+        op->mvms = op->rows * op->cols;
         op->macs = op->matrix_rows * op->matrix_cols * op->mvms;
         n->graph.macs += op->macs;
         op->first_edge = n->graph.n_edges;
@@ -57,6 +58,12 @@ static inline void random_network(cim_rng *rng, network *n)
                                .den = 1,
                                .offset = (int64_t)cim_rng_below(rng, 3),
                                .full = cim_rng_below(rng, 5) == 0};
+            if (!e->full && cim_rng_below(rng, 4)) {
+                e->cols = n->ops[i - back].cols;
+                e->col_num = 1 + (int64_t)cim_rng_below(rng, 2);
+                e->col_den = 1;
+                e->col_offset = (int64_t)cim_rng_below(rng, 4) - 1;
+            }
             op->n_edges++;
         }
     }

@@ -84,6 +84,90 @@ static void windows(void **state)
                     check_window(13, k, s, d, pad);
 }
 
+/* Position c of a row of the last operator reads positions of the first one's; a 1x1 convolution gives rows of
+ * `width` positions, then comes what is looked at. */
+static cim_cc_model *behind_conv(int64_t width, const char *type, const char *second,
+                                 const char *second_shape, const char *attrs)
+{
+    char shape[64], inputs[64];
+    ob b = ob_begin(13);
+    snprintf(shape, sizeof shape, "1,2,7,%lld", (long long)width);
+    snprintf(inputs, sizeof inputs, second ? "a,%s" : "a", second);
+    ob_input(&b, "x", 1, shape);
+    ob_weight(&b, "v", "2,2,1,1");
+    ob_node(&b, "Conv", "x,v", "a", NULL);
+    if (second)
+        ob_weight(&b, second, second_shape);
+    ob_node(&b, type, inputs, "y", attrs);
+    ob_output(&b, "y");
+    return ob_model(&b);
+}
+
+static void check_columns(int64_t k, int64_t s, int64_t d, int64_t pad)
+{
+    enum { WIDTH = 13 };
+    char weights[64], attrs[256];
+    snprintf(weights, sizeof weights, "4,2,3,%lld", (long long)k);
+    snprintf(attrs, sizeof attrs, "strides=[2,%lld] dilations=[1,%lld] pads=[1,%lld,1,%lld]",
+             (long long)s, (long long)d, (long long)pad, (long long)pad);
+    cim_cc_model *m = behind_conv(WIDTH, "Conv", "w", weights, attrs);
+    const cim_cc_graph *g = cim_cc_model_graph(m);
+    const cim_cc_op *conv = &g->ops[1];
+    const cim_cc_edge *e = &g->edges[conv->first_edge];
+    assert_int_equal(g->ops[0].cols, WIDTH);
+    int64_t width = (WIDTH + 2 * pad - (k - 1) * d - 1) / s + 1;
+    assert_int_equal(conv->cols, width > 1 ? width : conv->cols);
+    assert_int_equal(conv->mvms, conv->rows * width);
+    assert_int_equal(e->cols, WIDTH);
+    for (int64_t c = 1; c <= width; c++) {
+        int64_t need = window_need(c, k, s, d, pad, WIDTH),
+                end = (c - 1) * s + (k - 1) * d + 1 - pad;
+        assert_true(cim_cc_edge_col(e, c) >= need);
+        if (end >= 1 && end <= WIDTH)
+            assert_int_equal(cim_cc_edge_col(e, c), need);
+    }
+    cim_cc_model_destroy(m);
+}
+
+static void columns_of_windows(void **state)
+{
+    (void)state;
+    for (int64_t k = 1; k <= 5; k++)
+        for (int64_t s = 1; s <= 3; s++)
+            for (int64_t d = 1; d <= 2; d++)
+                for (int64_t pad = 0; pad <= 2; pad++)
+                    check_columns(k, s, d, pad);
+}
+
+/* Where positions do not follow each other one by one, a row is needed as a whole. */
+static void columns_of_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *second, *shape, *attrs;
+        int64_t cols, first; /* of the edge, and what position 1 needs */
+    } t[] = {
+        {"Relu", NULL, NULL, NULL, 9, 1},
+        {"Add", "w", "1,2,1,9", NULL, 9, 1},
+        {"Softmax", NULL, NULL, "axis=1", 9, 1},
+        {"Softmax", NULL, NULL, "axis=3", 0, 0},
+        {"MaxPool", NULL, NULL, "kernel_shape=[1,3]", 9, 3},
+        {"ConvTranspose", "w", "2,4,1,1", NULL, 0, 0},
+        {"MatMul", "w", "9,5", NULL, 0, 0}, /* sums along the row */
+        {"Split", NULL, NULL, "axis=1", 9, 1},
+        {"Transpose", NULL, NULL, "perm=[0,3,1,2]", 9, 1},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        cim_cc_model *m = behind_conv(9, t[i].type, t[i].second, t[i].shape, t[i].attrs);
+        const cim_cc_graph *g = cim_cc_model_graph(m);
+        const cim_cc_edge *e = &g->edges[op_of_type(g, t[i].type)->first_edge];
+        if (e->cols != t[i].cols || (e->cols > 0 && cim_cc_edge_col(e, 1) != t[i].first))
+            fail_msg("%s %s: %lld columns", t[i].type, t[i].attrs ? t[i].attrs : "",
+                     (long long)e->cols);
+        cim_cc_model_destroy(m);
+    }
+}
+
 /* Output row o collects input rows i with o = i s - pad + kernel offset. */
 static void windows_transposed(void **state)
 {
@@ -313,6 +397,28 @@ static void concat_and_slice(void **state)
     cim_cc_model_destroy(m);
 }
 
+/* Of a row that is split, positions of the second part do not begin with the row. */
+static void split_along_the_row(void **state)
+{
+    (void)state;
+    ob b = ob_begin(13);
+    ob_input(&b, "x", 1, "1,2,7,9");
+    ob_weight(&b, "v", "2,2,1,1");
+    ob_ints(&b, "n", NULL, "4,5");
+    ob_node(&b, "Conv", "x,v", "a", NULL);
+    ob_node(&b, "Split", "a,n", "p,q", "axis=3");
+    ob_node(&b, "Sigmoid", "q", "y", NULL);
+    ob_output(&b, "y");
+    ob_output(&b, "p");
+    cim_cc_model *m = ob_model(&b);
+    const cim_cc_graph *g = cim_cc_model_graph(m);
+    const cim_cc_op *y = op_of_type(g, "Sigmoid");
+    assert_int_equal(y->rows, 7);
+    assert_false(g->edges[y->first_edge].full);
+    assert_int_equal(g->edges[y->first_edge].cols, 0);
+    cim_cc_model_destroy(m);
+}
+
 static void split_keeps_places(void **state)
 {
     (void)state;
@@ -515,10 +621,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(windows),
+        cmocka_unit_test(columns_of_windows),
+        cmocka_unit_test(columns_of_others),
         cmocka_unit_test(windows_transposed),
         cmocka_unit_test(moves),
         cmocka_unit_test(concat_and_slice),
         cmocka_unit_test(split_keeps_places),
+        cmocka_unit_test(split_along_the_row),
         cmocka_unit_test(attention),
         cmocka_unit_test(batch_norm_folds),
         cmocka_unit_test(batch_norm_stays),
