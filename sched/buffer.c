@@ -216,6 +216,8 @@ static double lengthen_operators(cim_cc_plan *plan, const cim_cc_segment *s)
         double link = (bits + cim_cc_border_bits(plan, id)) / plan->chip.offchip_bits_per_ns;
         if (bits > 0.0 && plan->node_of[id] == UINT32_MAX) /* and the rest of a step */
             link += (plan->alu_ns[id] + plan->bus_ns[id]) / (double)(op->rows * op->images);
+        uint32_t node = plan->node_of[id];
+        link *= cim_cc_slow(plan, id, node == UINT32_MAX ? NULL : &plan->nodes[node]);
         o->start_ns += added;
         if (bits > 0.0 && link > o->end_ns + added - o->start_ns) {
             added = o->start_ns + link - o->end_ns;

@@ -89,6 +89,8 @@ bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p
         cim_cc_place_expect(plan);
         price_operators(plan);
         for (uint32_t i = 0; i < plan->graph->n_ops; i++)
+            plan->ops[i].slow = 1.0;
+        for (uint32_t i = 0; i < plan->graph->n_ops; i++)
             plan->ops[i].expect_pj = plan->ops[i].cap_pj = plan->ops[i].energy_pj;
         *status = cim_cc_choices_build(cx);
     }
@@ -101,6 +103,7 @@ bool cim_cc_schedule(cim_cc_context *cx, cim_status *status)
     memset(plan->events, 0, sizeof plan->events);
     memset(plan->peak_mw, 0, sizeof plan->peak_mw);
     plan->n_curve = 0;
+    plan->slow = 1.0;
     if (!cim_cc_pass_segment(cx, status))
         return false;
     *status = cim_cc_pass_buffer(cx) ? CIM_OK : CIM_E_NOMEM;

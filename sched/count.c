@@ -236,7 +236,7 @@ void cim_cc_plan_use(const cim_cc_plan *plan, cim_cc_use *out)
         const cim_cc_node *n = &plan->nodes[i];
         const cim_cc_variant *v = cim_cc_node_picked(n);
         busy += batch * (double)plan->prepared->breaks[n->xb]->n * cim_cc_convert_ns(plan, v) *
-                (double)v->map.crossbars;
+                cim_cc_slow(plan, n->op, n) * (double)v->map.crossbars;
     }
     for (uint32_t i = 0; i < plan->n_segments; i++) {
         const cim_cc_segment *s = &plan->segments[i];
@@ -244,7 +244,7 @@ void cim_cc_plan_use(const cim_cc_plan *plan, cim_cc_use *out)
         out->units += (double)s->units_used / units * segment_time(plan, s) / run_time(plan);
     }
     for (uint32_t i = 0; i < plan->graph->n_ops; i++)
-        alu += batch * plan->alu_ns[i];
+        alu += batch * plan->slow * plan->ops[i].slow * plan->alu_ns[i];
     out->crossbars = busy / (all * run);
     out->adcs = plan->arch.crossbar.adcs > 0
                     ? out->crossbars * plan->chip.adc_ns / plan->chip.step_ns

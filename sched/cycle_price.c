@@ -94,6 +94,20 @@ static void core_times(const cim_cc_cycle_source *source, const cim_cc_flow_op *
         }
 }
 
+/* A clock that keeps a power cap: everything takes so many times as long. */
+static void slow_down(const cim_cc_cycle_source *source, const cim_cc_cycle_segment *s,
+                      cim_cc_cycle_node *n, double slow)
+{
+    for (int l = 0; l < CIM_CC_N_LEGS; l++)
+        n->leg[l].ns *= slow;
+    n->collect_ns *= slow;
+    n->operand_ns *= slow;
+    for (uint32_t k = n->first_lane; n->main == CIM_CC_LEG_CROSSBAR && k < s->n_lanes; k++)
+        for (uint32_t i = 0; i < s->lanes[k].n_parts; i++)
+            for (int r = 0; r < CIM_CC_N_CORE; r++)
+                source->parts[s->lanes[k].first_part + i].ns[r] *= slow;
+}
+
 /* Writing an operand: all crossbars of a copy at once, row by row, as fast as it arrives. */
 static void price_operand(const cim_cc_plan *plan, const cim_cc_flow_op *block,
                           cim_cc_cycle_node *n)
@@ -142,6 +156,8 @@ void cim_cc_cycle_price(const cim_cc_cycle_source *source, const cim_cc_flow_op 
             if (n->leg[l].ns > 0.0)
                 n->main = (cim_cc_leg)l; /* an unlimited ALU: a bus paces the steps */
     }
+    if (block->slow > 1.0)
+        slow_down(source, s, n, block->slow);
     energies(plan, n, (double)n->products * (crossbar ? block->n_parts : 1.0));
     settle(n);
 }
@@ -266,7 +282,7 @@ void cim_cc_cycle_reload_of(const cim_cc_cycle_source *source, uint32_t segment,
     out->offchip_pj = bits * c->unit_pj[CIM_EV_OFFCHIP_BIT];
     out->offchip_ns = bits / c->offchip_bits_per_ns;
     out->ns = fmax((double)w.rows * c->write_row_ns, out->offchip_ns);
-    double cap = plan->arch.schedule.peak_power_cap_w * 1e3 - c->leakage_mw;
+    double cap = cim_cc_write_cap_mw(plan);
     if (cap > 0.0) /* programming no faster than the power cap allows */
         out->ns = fmax(out->ns, (out->write_pj + out->offchip_pj) / cap);
 }

@@ -3,6 +3,7 @@
  * Here: the choices of every node, and operators one after another, where the sum of the stages
  * (or of their energies) is a multiple-choice knapsack, solved exactly. Pipelines are in
  * duplicate_pipelined.c. Equations: sched/README.md, "Duplication". */
+#include "hwspace/base/real.h"
 #include "sched/plan_internal.h"
 
 #include <math.h>
@@ -44,14 +45,18 @@ static void advance(const cim_cc_breaks *b, int64_t rows, bool divisor, cursor *
         }
 }
 
-/* Whether an operator that runs alone with these copies keeps the power cap. */
-static bool keeps_cap(const cim_cc_plan *plan, const cim_cc_node *n, const cursor *c,
+/* How much an operator that runs alone with these copies must be slowed down to keep the power cap. */
+static double slow_of(const cim_cc_plan *plan, const cim_cc_node *n, const cursor *c,
                       double busy_ns)
 {
-    double cap = plan->arch.schedule.peak_power_cap_w * 1e3 - plan->chip.leakage_mw;
-    return !plan->one_by_one || isnan(cap) ||
-           (plan->ops[n->op].cap_pj / n->n_parts <= cap * busy_ns * (1.0 + 1e-9) &&
-            n->operand_pj * (double)c->copies <= cap * c->v->before_ns * (1.0 + 1e-9));
+    double cap = plan->arch.schedule.peak_power_cap_w * 1e3 - plan->chip.leakage_mw, slow = 1.0;
+    if (!n->choice_slow)
+        return 1.0;
+    if (busy_ns > 0.0)
+        slow = cim_max(slow, plan->ops[n->op].cap_pj / n->n_parts / (cap * busy_ns));
+    if (c->v->before_ns > 0.0)
+        slow = cim_max(slow, n->operand_pj * (double)c->copies / (cap * c->v->before_ns));
+    return slow;
 }
 
 static void add_choice(const cim_cc_plan *plan, cim_cc_node *n, const cursor *c, uint32_t variant)
@@ -62,16 +67,17 @@ static void add_choice(const cim_cc_plan *plan, cim_cc_node *n, const cursor *c,
     if (!cim_cc_pipelined(plan) && floor_ns > 0.0)
         floor_ns += p.unit_ns - floor_ns / (double)plan->prepared->breaks[n->xb]->n;
     double busy = fmax((double)c->rounds * p.unit_ns, floor_ns);
-    double stage = busy + c->v->before_ns + p.fill_ns;
+    double slow = slow_of(plan, n, c, busy + p.fill_ns);
+    double stage = slow * (busy + c->v->before_ns + p.fill_ns);
     int64_t weight = c->copies * c->v->units;
-    if (!keeps_cap(plan, n, c, busy + p.fill_ns))
-        return;
     if (n->n_choices && !(stage < n->choices[n->n_choices - 1].cost))
         return; /* a shared resource limits: more copies stop helping */
     if (n->n_choices && n->choices[n->n_choices - 1].weight == weight)
         n->n_choices--; /* another variant makes more of the same hardware */
     n->choices[n->n_choices] = (cim_cc_choice){.cost = stage, .weight = weight};
     n->choice_copies[n->n_choices] = c->copies;
+    if (n->choice_slow)
+        n->choice_slow[n->n_choices] = slow;
     n->choice_variant[n->n_choices++] = (uint8_t)variant;
 }
 
@@ -115,7 +121,9 @@ static cim_status node_choices(cim_cc_context *cx, cim_cc_node *n)
     n->choices = cim_arena_take(cx->ar, cap, sizeof *n->choices);
     n->choice_copies = cim_arena_take(cx->ar, cap, sizeof *n->choice_copies);
     n->choice_variant = cim_arena_take(cx->ar, cap, 1);
-    if (!n->choices || !n->choice_copies || !n->choice_variant)
+    bool capped = plan->one_by_one && !isnan(plan->arch.schedule.peak_power_cap_w);
+    n->choice_slow = capped ? cim_arena_take(cx->ar, cap, sizeof *n->choice_slow) : NULL;
+    if (!n->choices || !n->choice_copies || !n->choice_variant || (capped && !n->choice_slow))
         return CIM_E_NOMEM;
     for (;;) {
         uint32_t first = UINT32_MAX;

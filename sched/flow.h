@@ -274,6 +274,7 @@ typedef struct cim_cc_flow_op {
     cim_cc_unit unit;
     uint32_t body; /* a SEQUENCE */
     uint32_t line;
+    double slow; /* its legs take so many times as long, at least 1: to keep a power cap */
     /* crossbar operators */
     uint32_t part, n_parts;
     int64_t copies, products;

@@ -446,6 +446,7 @@ static cim_cc_flow_op *block_add(emitter *e, cim_cc_op_id id, const cim_cc_node 
     cim_cc_flow_op *o = &p->ops[p->n_blocks++];
     *o = (cim_cc_flow_op){.op = id, .unit = e->plan->graph->ops[id].unit, .n_parts = 1};
     o->copies = 1;
+    o->slow = cim_cc_slow(e->plan, id, n);
     if (!n)
         return o;
     const cim_cc_variant *v = cim_cc_node_picked(n);

@@ -403,16 +403,35 @@ static cim_status parse_unit(parser *ps, cim_cc_flow_op *o)
                              cim_cc_parse_found(ps, found));
 }
 
+/* The key that an operator may have or not, behind its unit. */
+static cim_status parse_slow(parser *ps, cim_cc_flow_op *o)
+{
+    char word[CIM_CC_FLOW_WORD];
+    const char *start = ps->s;
+    if (strcmp(cim_cc_parse_word(ps, word), "slow") != 0) {
+        ps->s = start;
+        return CIM_OK;
+    }
+    CIM_TRY(cim_cc_parse_expect(ps, '=', "slow"));
+    start = ps->s;
+    CIM_TRY(cim_cc_parse_real(ps, "slow", &o->slow));
+    if (o->slow >= 1.0 && o->slow <= 1e12)
+        return CIM_OK;
+    ps->s = start;
+    return cim_cc_parse_fail(ps, "slow is %g, allowed is 1 to 1e12", o->slow);
+}
+
 /* "operator" was read. */
 static cim_status parse_operator(parser *ps)
 {
     cim_cc_program *p = ps->p;
-    cim_cc_flow_op o = {.n_parts = 1, .copies = 1, .line = ps->line};
+    cim_cc_flow_op o = {.n_parts = 1, .copies = 1, .slow = 1.0, .line = ps->line};
     const char *name;
     int64_t id, order = 0;
     CIM_TRY(cim_cc_parse_int(ps, "operator", 0, (int64_t)ps->graph->n_ops - 1, &id));
     o.op = (cim_cc_op_id)id;
     CIM_TRY(parse_unit(ps, &o));
+    CIM_TRY(parse_slow(ps, &o));
     const field only = {"name", FIELD_STRING, &name, 0, 0, NULL};
     if (o.unit == CIM_CC_UNIT_CROSSBAR)
         CIM_TRY(parse_tiling(ps, &o, &name, &order));

@@ -253,6 +253,8 @@ static void write_segment(writer *w, const cim_cc_graph *g, uint32_t index)
     for (uint32_t i = s->first; i < s->first + s->n; i++) {
         const cim_cc_flow_op *o = &w->p->ops[i];
         cim_text_addf(w->out, "    operator %u unit=%s", o->op, cim_cc_unit_words[o->unit]);
+        if (o->slow > 1.0)
+            cim_text_addf(w->out, " slow=%.17g", o->slow);
         if (o->unit == CIM_CC_UNIT_CROSSBAR)
             write_tiling(w, o);
         cim_text_add(w->out, " name=");

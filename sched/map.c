@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const cim_cc_limit_words[] = {"crossbar",      "adc",           "local_buffer",
-                                          "global_buffer", "noc",           "alu",
-                                          "offchip",       "operand_write", "none"};
+const char *const cim_cc_limit_words[] = {"crossbar",  "adc", "local_buffer", "global_buffer",
+                                          "noc",       "alu", "offchip",      "operand_write",
+                                          "power_cap", "none"};
 
 /* The same where row tiles of a column are neighbours: whole matrices, then whole columns of tiles. */
 static double local_bits_by_columns(const cim_cc_op *op, const cim_hw_arch *a,

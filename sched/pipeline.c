@@ -391,7 +391,7 @@ static void time_sequential(cim_cc_context *cx, cim_cc_range *range, const uint3
     double now = 0.0;
     uint32_t next = range->first;
     for (cim_cc_op_id id = range->first_op; id < range->end_op; id++) {
-        double stage = plan->digital_ns[id] + plan->digital_fill_ns[id];
+        double stage = plan->ops[id].slow * (plan->digital_ns[id] + plan->digital_fill_ns[id]);
         if (plan->node_of[id] != UINT32_MAX) {
             stage = plan->nodes[next].choices[picks[next]].cost;
             next++;

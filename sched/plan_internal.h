@@ -109,6 +109,7 @@ typedef enum cim_cc_limit {
     CIM_CC_LIMIT_ALU,
     CIM_CC_LIMIT_OFFCHIP,
     CIM_CC_LIMIT_WRITE, /* an operand is written at run time */
+    CIM_CC_LIMIT_POWER, /* slowed down to keep a power cap */
     CIM_CC_LIMIT_NONE
 } cim_cc_limit;
 extern const char *const cim_cc_limit_words[];
@@ -192,6 +193,9 @@ typedef struct cim_cc_node {
     cim_cc_choice *choices; /* cost = stage_ns, weight = units */
     int64_t *choice_copies;
     uint8_t *choice_variant;
+    double *
+        choice_slow; /* under a power cap, one operator after another: every leg takes so many times
+                            as long; NULL: none does */
     uint32_t n_choices;
     uint32_t pick;
     uint32_t segment;
@@ -240,8 +244,10 @@ typedef struct cim_cc_op_plan {
     double sqnr_db;   /* of its products; crossbar operators only */
     double expect_pj; /* the same before anything is placed or another variant picked */
     double cap_pj;    /* what a power cap takes it for: the largest of these seen */
+    double slow;      /* digital operators: as choice_slow of a node; 1 without a cap */
     uint32_t segment;
-    double drawn_pj;              /* drawn in its time: its own, and of operators that take none */
+    double drawn_pj; /* drawn in its time: its own, and of operators that take none */
+    double over_pj;  /* what it should be taken for, as a window is above the power cap; 0: none */
     double leg_pj[CIM_CC_N_LEGS]; /* energy_pj by what draws it */
     int64_t window_rows; /* rows of its result that are kept at a time, of op->rows * op->images */
     bool offchip;        /* its result waits off-chip: the global buffer has no room */
@@ -269,6 +275,8 @@ struct cim_cc_plan {
     int64_t copy_budget; /* units that copies may take: budget, less under a power cap */
     bool overlapped;     /* a segment is written while the one before it runs */
     bool one_by_one;     /* operators may not overlap: a power cap */
+    double slow;         /* every leg takes so many times as long: a power cap */
+    double blame; /* which windows above a power cap note operators: so far from it to the peak */
     cim_cc_noc noc;
     double mean_hops;      /* of all traffic between operators, by bits */
     double l0_bits_per_ns; /* traffic between cores and buffer */
@@ -302,6 +310,13 @@ struct cim_cc_plan {
     size_t n_curve;
     cim_cc_result result;
 };
+
+/** How many times as long the legs of an operator take, to keep a power cap. @param n  NULL: it is digital */
+static inline double cim_cc_slow(const cim_cc_plan *plan, cim_cc_op_id id, const cim_cc_node *n)
+{
+    double own = !n ? plan->ops[id].slow : n->choice_slow ? n->choice_slow[n->pick] : 1.0;
+    return plan->slow * own;
+}
 
 /** Everything a pass needs besides the plan. */
 typedef struct cim_cc_context {
@@ -337,6 +352,14 @@ bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p
                  cim_status *status);
 /** Passes segment, power and count of an opened plan. @return false: infeasible or out of memory */
 bool cim_cc_schedule(cim_cc_context *cx, cim_status *status);
+/** Start and reload of all segments from their latencies, intervals and reloads; latency and interval of the plan. */
+void cim_cc_chain_segments(cim_cc_plan *plan);
+/** A scheduled plan on a clock `slow` times slower than full speed. Power and counts are to be passed again.
+ *  @return false: out of memory */
+bool cim_cc_stretch(cim_cc_context *cx, double slow);
+/** What programming a segment may draw under a power cap, above leakage: a little less than the cap, as a burst of
+ *  the operator beside it may be in the same window. NaN: no cap */
+double cim_cc_write_cap_mw(const cim_cc_plan *plan);
 /** The same under the schedule's power cap: fewer copies, then one operator after another. */
 bool cim_cc_schedule_capped(cim_cc_context *cx, cim_status *status);
 /** What the schedule's objective says of a whole plan; smaller is better. */

@@ -197,7 +197,8 @@ static edge *list_edges(cim_arena *ar, const cim_cc_plan *plan, const cim_cc_dra
         if (!(w->mw > 0.0))
             continue;
         *span = cim_max(*span, w->to_ns);
-        if (w->use > 0.0 && cim_cc_leg_turn(w->leg) != CIM_CC_N_TURNS)
+        /* one after another, nobody leaves work for the next */
+        if (!plan->one_by_one && w->use > 0.0 && cim_cc_leg_turn(w->leg) != CIM_CC_N_TURNS)
             shared++;
         else
             add_edges(edges, n, w);
@@ -340,22 +341,136 @@ static void peak_rows(cim_cc_plan *plan, const cim_cc_draws *d, double window, d
     }
 }
 
-/* Operators one after another: what each would draw were it always at its highest, for the power cap. */
-static void note_highest(cim_cc_plan *plan, const edge *edges, size_t n)
+/* Energy above leakage from the start to each change of the curve. */
+typedef struct energy {
+    const edge *edges;
+    const double *pj, *mw; /* up to the change, behind it */
+    size_t n;
+} energy;
+
+static double energy_to(const energy *e, double ns)
 {
-    double mw = 0.0;
-    size_t at = 0;
-    for (cim_cc_op_id id = 0; id < plan->graph->n_ops; id++) {
-        cim_cc_op_plan *o = &plan->ops[id];
-        double most = 0.0;
-        while (at < n && edges[at].at_ns < o->start_ns)
-            mw += edges[at++].mw;
-        for (most = mw; at < n && edges[at].at_ns < o->end_ns * (1.0 - 1e-9);) {
-            mw += edges[at++].mw;
-            most = cim_max(most, mw);
-        }
-        o->drawn_pj = cim_max(o->drawn_pj, most * (o->end_ns - o->start_ns));
+    size_t lo = 0, hi = e->n; /* changes at or before ns */
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (e->edges[mid].at_ns <= ns)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
+    return lo ? e->pj[lo - 1] + e->mw[lo - 1] * (ns - e->edges[lo - 1].at_ns) : 0.0;
+}
+
+static double energy_in(const energy *e, double from, double window)
+{
+    return energy_to(e, from + window) - energy_to(e, from);
+}
+
+/* When an operator works, or one of its parts. One after another: in order of time. */
+typedef struct turn {
+    double from, to;
+    cim_cc_op_id id;
+    uint32_t parts;
+} turn;
+
+static turn *list_turns(const cim_cc_plan *plan, cim_arena *ar, size_t *n)
+{
+    turn *list = cim_arena_take(ar, (size_t)plan->graph->n_ops + plan->n_nodes, sizeof *list);
+    *n = 0;
+    for (uint32_t k = 0; list && k < plan->n_segments; k++) {
+        const cim_cc_segment *s = &plan->segments[k];
+        uint32_t next = s->first_node;
+        for (cim_cc_op_id id = s->first_op; id < s->end_op; id++) {
+            const cim_cc_op_plan *o = &plan->ops[id];
+            turn t = {.from = o->start_ns, .to = o->end_ns, .id = id, .parts = 1};
+            if (plan->node_of[id] != UINT32_MAX && plan->nodes[next++].n_parts > 1) {
+                const cim_cc_node *part = &plan->nodes[next - 1];
+                t.parts = part->n_parts;
+                t.from = s->start_ns;
+                t.to = t.from + part->choices[part->pick].cost;
+            }
+            list[(*n)++] = t;
+        }
+    }
+    return list;
+}
+
+/* A window above the power cap is noted with the operators that draw more than it in their part of the window:
+ * that much more, or, where a short burst at the border of two operators decides, some of it. */
+static void note_over(cim_cc_plan *plan, const energy *e, const turn *turns, size_t n, double from,
+                      double window, double least)
+{
+    static const double little = 0.005, step = 4.0;
+    double cap = plan->arch.schedule.peak_power_cap_w * 1e3 - plan->chip.leakage_mw;
+    double to = from + window, over = energy_in(e, from, window) / (cap * window);
+    if (!(over > least))
+        return;
+    size_t lo = 0, hi = n; /* the first that ends behind the window's start */
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (turns[mid].to > from)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    for (; lo < n && turns[lo].from < to; lo++) {
+        cim_cc_op_plan *o = &plan->ops[turns[lo].id];
+        double first = cim_max(from, turns[lo].from), length = cim_min(to, turns[lo].to) - first;
+        if (length < 1e-3 * window)
+            continue; /* hardly in it */
+        double own = energy_in(e, first, length) / (cap * length);
+        double much = (1.0 + little) * cim_min(own, 1.0 + step * (over - 1.0));
+        if (own > 1.0)
+            o->over_pj =
+                cim_max(o->over_pj, much * cap * (turns[lo].to - turns[lo].from) * turns[lo].parts);
+    }
+}
+
+/* Most energy in a window of an operator's turn, where the window starts or ends with a change.
+ * @param[in,out] at  changes before it */
+static double most_in(const energy *e, const turn *t, double window, size_t *at)
+{
+    double last = t->to - window, most = energy_in(e, last, window);
+    while (*at < e->n && e->edges[*at].at_ns < t->from)
+        ++*at;
+    for (size_t i = *at; i < e->n && e->edges[i].at_ns <= t->to; i++) {
+        double from = cim_min(e->edges[i].at_ns, last), to = e->edges[i].at_ns;
+        most = cim_max(most, energy_in(e, from, window));
+        if (to - window >= t->from)
+            most = cim_max(most, energy_in(e, to - window, window));
+    }
+    return most;
+}
+
+/* Operators one after another: what each would draw were every window of its time as its highest, and what is
+ * above the power cap all the same. */
+static bool note_highest(cim_cc_plan *plan, cim_arena *ar, const edge *edges, size_t n,
+                         double window, double peak_pj)
+{
+    double cap = plan->arch.schedule.peak_power_cap_w * 1e3 - plan->chip.leakage_mw;
+    double *pj = cim_arena_take(ar, n + 1, sizeof *pj), *mw = cim_arena_take(ar, n + 1, sizeof *mw);
+    const energy e = {.edges = edges, .pj = pj, .mw = mw, .n = n};
+    size_t n_turns, at = 0;
+    turn *turns = list_turns(plan, ar, &n_turns);
+    if (!pj || !mw || !turns)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        pj[i] = i ? pj[i - 1] + mw[i - 1] * (edges[i].at_ns - edges[i - 1].at_ns) : 0.0;
+        mw[i] = (i ? mw[i - 1] : 0.0) + edges[i].mw;
+    }
+    double peak = window > 0.0 ? cim_max(1.0, peak_pj / (cap * window)) : 1.0;
+    double least = 1.0 + plan->blame * (peak - 1.0);
+    for (size_t i = 0; i < n && window > 0.0; i++) {
+        note_over(plan, &e, turns, n_turns, edges[i].at_ns, window, least);
+        note_over(plan, &e, turns, n_turns, edges[i].at_ns - window, window, least);
+    }
+    for (size_t k = 0; k < n_turns && window > 0.0; k++) {
+        double length = turns[k].to - turns[k].from, *drawn = &plan->ops[turns[k].id].drawn_pj;
+        if (length > window) /* else it draws its energy, however it does */
+            *drawn = cim_max(*drawn, most_in(&e, &turns[k], window, &at) / window * length *
+                                         turns[k].parts);
+    }
+    return true;
 }
 
 cim_status cim_cc_pass_power(cim_cc_context *cx)
@@ -364,15 +479,15 @@ cim_status cim_cc_pass_power(cim_cc_context *cx)
     cim_cc_draws d = {0};
     if (!cim_cc_draws_collect(cx, &d))
         return CIM_E_NOMEM;
-    for (uint32_t i = 0; i < plan->graph->n_ops; i++)
+    for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
         plan->ops[i].drawn_pj = d.pj[i];
+        plan->ops[i].over_pj = 0.0;
+    }
     size_t n;
     double span;
     edge *edges = list_edges(cx->ar, plan, &d, &n, &span);
     if (!edges || !sort_edges(cx->ar, edges, n, span))
         return CIM_E_NOMEM;
-    if (plan->one_by_one)
-        note_highest(plan, edges, n);
     double window = cim_min(plan->chip.step_ns, span);
     plan->peak_at_ns = 0.0;
     plan->peak_instant_mw = plan->chip.leakage_mw;
@@ -382,6 +497,8 @@ cim_status cim_cc_pass_power(cim_cc_context *cx)
         plan->peak_instant_mw = cim_max(plan->peak_instant_mw, now);
     }
     double pj = window > 0.0 ? find_peak(plan, edges, n, span, window) : 0.0;
+    if (plan->one_by_one && !note_highest(plan, cx->ar, edges, n, window, pj))
+        return CIM_E_NOMEM;
     peak_rows(plan, &d, window > 0.0 ? window : 1.0, cim_max(pj, 0.0));
     return !cx->want_bound || keep_curve(plan, cx->ar, edges, n) ? CIM_OK : CIM_E_NOMEM;
 }

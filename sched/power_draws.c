@@ -214,8 +214,8 @@ static double hosted_pj(const cim_cc_plan *plan, const cim_cc_segment *s, cim_cc
 /* Energy of what takes no time, or is hardly seen, is drawn while the main leg works. */
 static void settle(drawer *w, double hosted)
 {
-    static const double little = 0.005;
-    double all = hosted;
+    /* one after another under a power cap, all others are flat and nothing is little */
+    double little = w->cx->plan->one_by_one ? 0.0 : 0.005, all = hosted;
     uint32_t merged = 0;
     for (int l = 0; l < CIM_CC_N_LEGS; l++)
         all += w->leg[l].pj;
@@ -258,11 +258,17 @@ static void open_drawer(const cim_cc_context *cx, const cim_cc_segment *s, cim_c
         if (!(w->leg[w->main].one_ns > 0.0) && w->leg[l].one_ns > 0.0)
             w->main = (cim_cc_leg)l; /* an unlimited ALU: a bus paces the steps */
     }
+    double slow = cim_cc_slow(plan, id, n);
+    for (int l = 0; l < CIM_CC_N_LEGS && slow > 1.0; l++) {
+        w->leg[l].one_ns *= slow;
+        w->leg[l].ns *= slow;
+    }
     settle(w, hosted_pj(plan, s, id, n, d));
     double now = 0.0;
     for (int l = 0; l < CIM_CC_N_LEGS; l++) {
         w->at[l] = now;
-        now += w->leg[l].one_ns + (n && l == CIM_CC_LEG_CROSSBAR ? plan->chip.mvm_fill_ns : 0.0);
+        now += w->leg[l].one_ns +
+               (n && l == CIM_CC_LEG_CROSSBAR ? slow * plan->chip.mvm_fill_ns : 0.0);
         w->pace = cim_max(w->pace, w->leg[l].ns);
         if (l <= (int)w->main)
             w->pace_in = w->pace;
@@ -298,16 +304,18 @@ static void draw_run(drawer *w, double from, double length, double products, dou
             draw(w, (uint32_t)l, at, at + span, pj, queue ? work : 0.0);
             continue;
         }
-        /* a product is brought in while the one before it is worked on */
-        double second = l < (int)w->main ? ns : pace, third = w->at[w->main] + pace - w->at[l];
-        third = l < (int)w->main ? third + w->at[l] : 2.0 * pace;
+        /* two products are brought in before the first one's main leg starts, the next one then */
+        bool in = l < (int)w->main;
+        double second = in ? ns : pace, third = in ? cim_max(2.0 * ns, w->at[w->main]) : 2.0 * pace;
         double when[3] = {0.0, second, third};
-        int most = l < (int)w->main ? 3 : 2;
+        int most = in ? 3 : 2;
         double burst = queue ? work / rounds : 0.0;
         for (int i = 0; i < most && shown + 1.0 <= rounds; i++, shown += 1.0)
             draw(w, (uint32_t)l, at + when[i], at + when[i] + ns, one, burst);
+        if (in)
+            span = w->at[w->main] + cim_max(1.0, rounds - 3.0) * pace + ns;
         if (rounds > shown) {
-            double rest = cim_max(shown * pace, when[most - 1] + (most == 3 ? ns : 0.0));
+            double rest = in ? cim_max(third + ns, w->at[w->main] + pace) : shown * pace;
             rest = rest < span ? rest : cim_max(0.0, span - ns);
             draw(w, (uint32_t)l, at + rest, at + span, one * (rounds - shown),
                  burst * (rounds - shown));
@@ -354,7 +362,7 @@ static double draw_operand(const cim_cc_context *cx, const cim_cc_segment *s, co
                            double from, drawer *w)
 {
     double pj = n->operand_pj * (double)n->choice_copies[n->pick];
-    double before = cim_cc_node_picked(n)->before_ns;
+    double before = cim_cc_slow(cx->plan, w->id, n) * cim_cc_node_picked(n)->before_ns;
     if (n->n_parts == 1 && cim_cc_pipelined(cx->plan))
         from = s->start_ns + cx->begin[cx->flow->stream[w->id].offset] - before;
     draw(w, CIM_CC_LEG_OPERAND, from, from + before, pj, 0.0);
@@ -379,7 +387,7 @@ static void draw_operator(const cim_cc_context *cx, const cim_cc_segment *s, cim
         return;
     }
     if (n && n->n_parts > 1) { /* a part has a segment of its own but for what follows the last */
-        double end = from + n->choices[n->pick].cost;
+        double end = from + plan->slow * n->choices[n->pick].cost;
         w.high_ns = cim_max(end, w.low_ns + w.pace);
         draw_run(&w, from + before, end - from - before - n->paced_fill_ns, w.total, n->n_parts);
     } else if (cim_cc_pipelined(plan)) {

@@ -240,8 +240,7 @@ static bool greedy_is_close(cim_cc_context *cx, cuts *c, const uint32_t *greedy,
 /* Programming no faster than the power cap allows. */
 static void slow_reload(cim_cc_plan *plan, uint32_t segment)
 {
-    double cap = plan->arch.schedule.peak_power_cap_w * 1e3 - plan->chip.leakage_mw;
-    double ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
+    double cap = cim_cc_write_cap_mw(plan), ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
     if (isnan(cap))
         return;
     cim_cc_count_reload(plan, segment, ev);
@@ -280,7 +279,6 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, bool duplica
         return CIM_E_NOMEM;
     for (uint32_t b = plan->n_nodes, i = count; b > 0; b = c->from[b])
         plan->segments[--i] = (cim_cc_segment){.first_node = c->from[b], .n_nodes = b - c->from[b]};
-    double now = 0.0, reloadable = 0.0, batch = (double)plan->arch.workload.batch;
     bool writes = plan->n_segments > 1;
     for (uint32_t i = 0; i < plan->n_segments; i++) {
         cim_cc_segment *s = &plan->segments[i];
@@ -307,14 +305,8 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, bool duplica
         }
         if (writes)
             slow_reload(plan, i);
-        s->reload_from_ns = plan->overlapped && i > 0 ? reloadable : now;
-        s->start_ns = fmax(now, s->reload_from_ns + s->reload_ns);
-        /* the half that the next segment is written to is free when this one starts */
-        reloadable = s->start_ns;
-        now = s->start_ns + s->latency_ns + (batch - 1) * s->interval_ns;
     }
-    plan->latency_ns = now;
-    plan->interval_ns = plan->n_segments > 1 ? now / batch : plan->segments[0].interval_ns;
+    cim_cc_chain_segments(plan);
     return CIM_OK;
 }
 
@@ -340,9 +332,14 @@ static void place_operators(cim_cc_plan *plan)
         cim_cc_pace p = cim_cc_copies_pace(plan, v, (double)n->choice_copies[n->pick]);
         double rest = v->before_ns + p.fill_ns, products = (double)plan->prepared->breaks[n->xb]->n;
         double own = ceil(products / (double)n->choice_copies[n->pick]) * p.unit_ns + rest;
+        double slow = cim_cc_slow(plan, n->op, n);
+        own *= slow;
+        rest *= slow;
         o->limit = own >= stage * (1.0 - 1e-12) || n->floor_ns <= 0.0 ? p.limit : n->limit_floor;
-        if (v->before_ns > stage - rest)
+        if (slow * v->before_ns > stage - rest)
             o->limit = CIM_CC_LIMIT_WRITE;
+        if (slow > 1.0)
+            o->limit = CIM_CC_LIMIT_POWER;
         if (n->n_parts == 1) {
             o->stage_ns = stage;
             o->start_ns += s->start_ns;
@@ -367,7 +364,7 @@ void cim_cc_parts_time(cim_cc_plan *plan)
         if (n->part == 0)
             o->start_ns = s->start_ns;
         if (n->part + 1 == n->n_parts)
-            o->end_ns = s->start_ns + cim_min(n->choices[n->pick].cost, s->latency_ns);
+            o->end_ns = s->start_ns + cim_min(plan->slow * n->choices[n->pick].cost, s->latency_ns);
     }
 }
 

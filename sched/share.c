@@ -133,6 +133,10 @@ bool cim_cc_share_cores(cim_cc_context *cx, cim_cc_range *r)
             cim_cc_copies_pace(plan, cim_cc_node_picked(n), (double)n->choice_copies[n->pick]);
         n->paced_unit_ns = p.unit_ns;
         n->paced_fill_ns = p.fill_ns;
+        if (n->choice_slow) {
+            n->paced_unit_ns *= n->choice_slow[n->pick];
+            n->paced_fill_ns *= n->choice_slow[n->pick];
+        }
         longest = cim_max(longest, occupancy(n));
     }
     if (plan->units_are_cores || !cim_cc_pipelined(plan) || !(longest > 0.0))

@@ -3,6 +3,7 @@
 and one line that names file and line.
 
 tests/data/invalid/flow/mistakes.tsv makes one mistake each in a flow that the program itself wrote."""
+import json
 import os
 import re
 import subprocess
@@ -53,6 +54,27 @@ def refused(what, done, message):
         fail(what, "says:", first)
 
 
+def check_slow_clock(folder):
+    """A flow says how slow operators are to keep a power cap: read back, it takes the same time."""
+    arguments = ["vgg7", "puma", "--level", "cg", "--set", "schedule.pipeline=false", "--set",
+                 "schedule.peak_power_cap_w=2"]
+    text = emit(arguments)
+    slow = re.findall(r"unit=(crossbar|digital) slow=(\S+) ", text)
+    if {kind for kind, _ in slow} != {"crossbar", "digital"} or not all(float(s) > 1 for _, s in slow):
+        fail("slow operators", slow[:9])
+    full = re.sub(r" slow=\S+", "", text)
+    times = []
+    for flow in (None, text, full):
+        with open(os.path.join(folder, "x.flow"), "w") as f:
+            f.write(flow or "")
+        done = run("simulate", *arguments, "--json", "-", *(["--flow", f.name] if flow else []))
+        times.append(json.loads(done.stdout)["metrics"])
+    if times[0] != times[1] or not times[2]["latency_s"] < times[0]["latency_s"]:
+        fail("slow clock", [t["latency_s"] for t in times])
+    if not times[2]["peak_power_w"] > 2 >= times[0]["peak_power_w"] * (1 - 1e-2):
+        fail("slow clock", [t["peak_power_w"] for t in times])
+
+
 def check_mistakes(folder):
     texts = {key: emit(arguments) for key, arguments in FLOWS.items()}
     for key, text in texts.items():
@@ -100,6 +122,7 @@ def check_sizes():
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
+        check_slow_clock(folder)
         check_cut(check_mistakes(folder), folder)
     check_sizes()
     both = run("compile", "vgg7", "isaac", "--emit", "/no/such/folder/x.flow")

@@ -44,6 +44,10 @@ OTHERS = [
     ("mobilenet_v2", "isaac", "cg", ["chip.offchip_gb_per_s=0.05"], PIPELINED),
     # energy of operators that take no time
     ("bert_base", "isaac", "none", ["core.alu_ops_per_cycle=null", "core.crossbars=1"], SERIAL),
+    # slower clocks that keep a power cap
+    ("bert_base", "puma", "mvm", ["schedule.peak_power_cap_w=4"], SERIAL),
+    ("vit_b_16", "jia2021", "cg", ["schedule.peak_power_cap_w=0.08"], SERIAL),
+    ("resnet18", "isaac", "cg", ["schedule.peak_power_cap_w=7.5"], PIPELINED),
     # a row of one product waits for all of its inputs
     ("WIDE", "isaac", "mvm", ["schedule.duplication=none"], PIPELINED),
 ]

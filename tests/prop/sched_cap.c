@@ -59,7 +59,7 @@ static void caps_against_exhaustive_search(void **unused)
     static cim_cc_plan plan;
     cim_arena ar;
     cim_arena_init(&ar);
-    int compared = 0, optimal = 0, impossible = 0;
+    int compared = 0, optimal = 0, slowed = 0, impossible = 0;
     double sum = 0.0, worst = 1.0;
     for (seed_now = 1; seed_now <= 1200; seed_now++) {
         cim_rng *rng = cim_rng_create(seed_now, "cap");
@@ -85,7 +85,7 @@ static void caps_against_exhaustive_search(void **unused)
                      found->n_nodes > 0;
         double free_peak = r.feasible ? r.metrics[CIM_M_PEAK_POWER_W] : 1.0;
         int64_t pipeline = arch.schedule.pipeline;
-        arch.schedule.peak_power_cap_w = free_peak * (0.2 + 0.9 * cim_rng_uniform(rng));
+        arch.schedule.peak_power_cap_w = free_peak * (0.05 + 1.05 * cim_rng_uniform(rng));
         if (small) {
             double cap = arch.schedule.peak_power_cap_w * 1e3 * (1 + 1e-9), best = INFINITY,
                    tight = INFINITY;
@@ -104,6 +104,8 @@ static void caps_against_exhaustive_search(void **unused)
             if (r.feasible) {
                 double ns = r.metrics[CIM_M_LATENCY_S] * 1e9;
                 REQUIRE(r.metrics[CIM_M_PEAK_POWER_W] * 1e3 <= cap * (1 + 1e-9));
+                REQUIRE(r.metrics[CIM_M_ENERGY_J] * 1e12 <= cap * ns * (1 + 1e-9));
+                slowed += !isfinite(best);
                 if (isfinite(best)) {
                     compared++;
                     optimal += ns <= best * (1 + 1e-9);
@@ -112,7 +114,7 @@ static void caps_against_exhaustive_search(void **unused)
                 }
             } else {
                 /* where the search found one with a little room (it knows no places), the compiler must */
-                REQUIRE(!isfinite(tight));
+                REQUIRE(!isfinite(tight) && chip.leakage_mw >= 0.9 * cap);
                 REQUIRE(strstr(r.reason, "power cap") != NULL);
                 impossible++;
             }
@@ -120,9 +122,11 @@ static void caps_against_exhaustive_search(void **unused)
         cim_cc_prepared_destroy(p);
         cim_rng_destroy(rng);
     }
-    print_message("%d compared: %d optimal or better, mean %.4f, worst %.3f; %d impossible\n",
-                  compared, optimal, sum / compared, worst, impossible);
-    assert_true(compared > 200 && impossible > 5);
+    print_message(
+        "%d compared: %d optimal or better, mean %.4f, worst %.3f; %d only slowed down, %d "
+        "impossible\n",
+        compared, optimal, sum / compared, worst, slowed, impossible);
+    assert_true(compared > 200 && slowed > 20 && sum < 1.01 * compared);
     cim_arena_clear(&ar);
 }
 
