@@ -201,6 +201,7 @@ typedef struct cost_part {
     double reference; /* load the values were published for */
     double shared_by; /* crossbars one instance serves with one event (a shared DAC array) */
     double ports;     /* of a router: rate / ports is one link's */
+    double kib;       /* what an instance of a buffer holds; 0: any size */
 } cost_part;
 
 typedef struct cost_default {

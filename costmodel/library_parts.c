@@ -161,7 +161,7 @@ static cim_status read_part(const cim_json *doc, const cim_json_node *node, cost
 {
     static const char *const keys[] = {"kind",     "source",  "technology", "supply",   "area",
                                        "power",    "leakage", "events",     "energies", "rate",
-                                       "replaces", "load",    "shared_by",  "ports"};
+                                       "replaces", "load",    "shared_by",  "ports",    "capacity"};
     CIM_TRY(cost_read_source(doc, node, err));
     CIM_TRY(cim_json_known_keys(doc, node, keys, sizeof keys / sizeof keys[0], err));
     const cim_json_node *kind;
@@ -176,10 +176,16 @@ static cim_status read_part(const cim_json *doc, const cim_json_node *node, cost
         {"leakage", COST_DIM_POWER, 0, &p->leak_mw},
         {"shared_by", COST_DIM_ONE, COST_POSITIVE | COST_OPTIONAL, &p->shared_by},
         {"ports", COST_DIM_ONE, COST_POSITIVE | COST_OPTIONAL, &p->ports},
+        {"capacity", COST_DIM_SIZE, COST_POSITIVE | COST_OPTIONAL, &p->kib},
     };
     CIM_TRY(cost_read_values(doc, node, q, sizeof q / sizeof q[0], err));
     CIM_TRY(read_dynamic(doc, node, p, err));
     CIM_TRY(read_replaces(doc, node, p, err));
+    const cim_json_node *capacity = cim_json_find(node, "capacity");
+    if (capacity && !(p->replaces & (1U << COST_SLOT_LOCAL_BUFFER | 1U << COST_SLOT_GLOBAL_BUFFER)))
+        return cim_json_error(doc, capacity, err,
+                              "only a component that replaces local_buffer or global_buffer has a "
+                              "capacity");
     return read_load(doc, node, p, err);
 }
 

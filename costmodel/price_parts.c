@@ -2,8 +2,8 @@
  *
  * A component's energy belongs to the event it serves; its rate says how many events an instance
  * sustains and at which its published power is drawn. As many instances are charged as the crossbar
- * keeps busy or the architecture's stated bandwidth needs, at least those listed, so that neither
- * wider crossbars nor wider ports come free. A component above the crossbars that serves their
+ * keeps busy or the architecture's stated bandwidth or buffer size needs, at least those listed, so that neither
+ * wider crossbars nor wider ports nor larger buffers come free. A component above the crossbars that serves their
  * events sees at most what it can handle: a tile's single shift-and-add merges the results of many
  * crossbars and is charged at its own rate. */
 #include "costmodel/price.h"
@@ -20,6 +20,32 @@ bool cost_event_of_crossbar(cim_cost_event e)
 double cost_tier_instances(const cost_pricing *p, cim_hw_tier tier)
 {
     return tier == CIM_HW_TIER_CHIP ? 1 : tier == CIM_HW_TIER_CORE ? p->n_cores : p->n_xb;
+}
+
+/* How many times what the listed components hold of a core's buffers or the global one is stated. */
+static double buffers_short(const cost_pricing *p, int slot)
+{
+    const cim_hw_arch *a = p->arch;
+    double held = 0, stated = slot == COST_SLOT_GLOBAL_BUFFER ? a->chip.buffer_kib
+                                                              : a->core.buffer_kib * p->n_cores;
+    for (int64_t i = 0; i < a->n_parts; i++) {
+        int at = cost_part_find(p->lib, a->parts[i].component);
+        if (at >= 0 && p->lib->part[at].replaces >> slot & 1)
+            held += p->lib->part[at].kib * a->parts[i].count *
+                    cost_tier_instances(p, (cim_hw_tier)a->parts[i].tier);
+    }
+    return held > 0 && stated > held ? stated / held : 1; /* no size stated: NaN, not more */
+}
+
+/* As many instances as hold the buffer that the architecture states. */
+static double capacity_need(const cost_pricing *p, const cost_part *c)
+{
+    double need = 1;
+    static const int slots[] = {COST_SLOT_LOCAL_BUFFER, COST_SLOT_GLOBAL_BUFFER};
+    for (int i = 0; i < 2 && c->kib > 0; i++)
+        if (c->replaces >> slots[i] & 1)
+            need = fmax(need, buffers_short(p, slots[i]));
+    return need;
 }
 
 /* How the part's values grow with what they serve: *energy per event, *instances. */
@@ -45,6 +71,7 @@ static void load_factors(const cost_pricing *p, const cost_part *c, cim_hw_tier 
     } else if (count > 0 && cim_cost_event_kind(e) != CIM_COST_ALU) {
         need = p->demand[e] / (count * cost_tier_instances(p, tier) * c->rate);
     }
+    need = fmax(need, sized ? 0 : capacity_need(p, c));
     /* Rounding must not turn a component that just keeps up into more than one. */
     *instances = count * (sized ? need : need > 1 + 1e-9 ? need : 1);
 }

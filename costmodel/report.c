@@ -116,9 +116,10 @@ static bool note_text(const cim_hw_arch *a, const cim_cost_chip *c, unsigned bit
         snprintf(s, size, "a buffer is smaller or larger than the library's table: extrapolated");
         return true;
     case CIM_COST_NOTE_PARTS:
-        snprintf(s, size,
-                 "the stated crossbar, bandwidth or rates need more of a listed component than "
-                 "listed; as many as needed are charged");
+        snprintf(
+            s, size,
+            "the stated crossbar, buffers, bandwidth or rates need more of a listed component than "
+            "listed; as many as needed are charged");
         return true;
     case CIM_COST_NOTE_ADC_STEP:
         snprintf(s, size,

@@ -111,6 +111,25 @@ static void test_chip(void **state)
     near(cim_hw_arch_capacity_bits(&isaac) / 8 / 1048576 / chip.area_mm2, .74, .01);
 }
 
+/* A listed buffer holds what it holds: a core of 128 KiB has two of ISAAC's 64 KiB, one of 16 KiB still one. */
+static void test_buffer_capacity(void **state)
+{
+    (void)state;
+    static const struct {
+        double kib, instances;
+    } t[] = {{16, 1}, {64, 1}, {96, 1.5}, {128, 2}, {NAN, 1}};
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        cim_hw_arch a = isaac;
+        cim_cost_chip c;
+        char reason[256];
+        a.core.buffer_kib = t[i].kib;
+        assert_true(cim_cost_chip_price(lib, &a, &c, reason, sizeof reason));
+        near(c.area_um2[CIM_COST_LOCAL_BUFFER], 168 * (t[i].instances * 83000 + 90000), 1e-12);
+        near(c.leak_mw[CIM_COST_LOCAL_BUFFER], 168 * t[i].instances * .46, 1e-12);
+        near(c.unit_pj[CIM_EV_L1_READ_BIT], chip.unit_pj[CIM_EV_L1_READ_BIT], 1e-12);
+    }
+}
+
 /* 2 mW while converting 128 columns every 100 ns, a tenth of it leakage. */
 static void test_conversion_energy(void **state)
 {
@@ -157,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_ima_components),
         cmocka_unit_test(test_hierarchy),
         cmocka_unit_test(test_chip),
+        cmocka_unit_test(test_buffer_capacity),
         cmocka_unit_test(test_conversion_energy),
         cmocka_unit_test(test_writing_is_pumas),
         cmocka_unit_test(test_every_breakdown_sums),

@@ -62,7 +62,8 @@ def sections():
 
 def component(name, e):
     """A named component in one row of a table."""
-    notes = [e[k]["note"] for k in ("area", "power", "leakage") if "note" in e.get(k, {})]
+    notes = ["holds " + quantity(e["capacity"])] if "capacity" in e else []
+    notes += [e[k]["note"] for k in ("area", "power", "leakage") if "note" in e.get(k, {})]
     if "energies" in e:
         notes += [q["note"] for q in e["energies"].values() if "note" in q]
         dynamic = ", ".join("%s %s" % (k, quantity(q)) for k, q in e["energies"].items())
