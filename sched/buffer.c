@@ -130,6 +130,8 @@ static bool describe(const cim_cc_context *cx, const cim_cc_range *r, cim_cc_op_
     }
     if (n == 0 || !(all > 0.0))
         return false; /* read in later segments only, fused with its reader, or not at all */
+    if (plan->prepared->last_use[id] >= r->end_op)
+        return false; /* waits behind the cut, too: among wait_bits and what spills */
     uint32_t steps = cx->flow->stream[id].steps;
     int64_t window = steps;
     if (cim_cc_pipelined(plan) && n != UINT32_MAX && !kept_whole(plan, r, id))
@@ -195,13 +197,39 @@ static bool buffer_segment(cim_cc_context *cx, cim_cc_segment *s)
     for (cim_cc_op_id id = s->first_op; id < s->end_op; id++)
         n += describe(cx, &r, id, &list[n]);
     double capacity = plan->arch.chip.buffer_kib * 8192.0, moved = 0.0;
-    if (cim_cc_pipelined(plan))
+    s->window_bits = 0.0;
+    if (cim_cc_pipelined(plan)) {
         moved = evict(plan, list, n, s->first_op, capacity);
-    else
-        for (uint32_t i = 0; i < n; i++)
-            moved += evict(plan, list, n, list[i].first, capacity);
+        s->window_bits = room_at(plan, list, n, s->first_op);
+    }
+    for (uint32_t i = 0; i < n && !cim_cc_pipelined(plan); i++) {
+        moved += evict(plan, list, n, list[i].first, capacity);
+        s->window_bits = fmax(s->window_bits, room_at(plan, list, n, list[i].first));
+    }
     s->offchip_bits = moved;
     cim_arena_rewind(cx->ar, mark);
+    return true;
+}
+
+/* What waits at the cuts has the room that windows on both sides leave; the rest goes off-chip and comes back.
+ * Moving it once is cheaper than a window's rows again and again. */
+static bool settle_spill(cim_cc_context *cx)
+{
+    cim_cc_plan *plan = cx->plan;
+    double capacity = plan->arch.chip.buffer_kib * 8192.0;
+    double *old_start = cim_arena_take(cx->ar, plan->n_segments, sizeof *old_start);
+    if (!old_start)
+        return false;
+    for (uint32_t i = 0; i < plan->n_segments; i++) {
+        cim_cc_segment *s = &plan->segments[i];
+        uint32_t cut = s->first_node;
+        double windows = i ? fmax(s->window_bits, (s - 1)->window_bits) : 0.0;
+        plan->spill_bits[cut] = 2.0 * fmax(0.0, plan->wait_bits[cut] - (capacity - windows));
+        old_start[i] = s->start_ns;
+        cim_cc_time_reload(plan, i);
+    }
+    cim_cc_chain_segments(plan);
+    cim_cc_move_operators(plan, old_start, 1.0);
     return true;
 }
 
@@ -349,6 +377,8 @@ bool cim_cc_pass_buffer(cim_cc_context *cx)
             return false;
         moved += plan->segments[i].offchip_bits;
     }
+    if (plan->n_segments > 1 && !settle_spill(cx))
+        return false;
     bool ok = !(moved > 0.0) || (view_waits(cx) && bound_by_link(cx));
     cim_cc_parts_time(plan); /* they lie in several of the segments that were moved */
     return ok;

@@ -21,7 +21,7 @@ void cim_cc_chain_segments(cim_cc_plan *plan)
     plan->interval_ns = plan->n_segments > 1 ? now / batch : plan->segments[0].interval_ns;
 }
 
-static void stretch_operators(cim_cc_plan *plan, const double *old_start, double by)
+void cim_cc_move_operators(cim_cc_plan *plan, const double *old_start, double by)
 {
     for (uint32_t i = 0; i < plan->graph->n_ops; i++) {
         cim_cc_op_plan *o = &plan->ops[i];
@@ -29,10 +29,6 @@ static void stretch_operators(cim_cc_plan *plan, const double *old_start, double
         o->start_ns = to + (o->start_ns - from) * by;
         o->end_ns = to + (o->end_ns - from) * by;
         o->stage_ns *= by;
-    }
-    for (uint32_t i = 0; i < plan->n_nodes; i++) {
-        plan->nodes[i].paced_unit_ns *= by;
-        plan->nodes[i].paced_fill_ns *= by;
     }
     cim_cc_parts_time(plan);
 }
@@ -54,7 +50,11 @@ bool cim_cc_stretch(cim_cc_context *cx, double slow)
     }
     plan->slow = slow;
     cim_cc_chain_segments(plan);
-    stretch_operators(plan, old_start, by);
+    cim_cc_move_operators(plan, old_start, by);
+    for (uint32_t i = 0; i < plan->n_nodes; i++) {
+        plan->nodes[i].paced_unit_ns *= by;
+        plan->nodes[i].paced_fill_ns *= by;
+    }
     for (uint32_t i = 0; i < cx->flow->total_steps; i++) {
         cx->begin[i] *= by;
         cx->finish[i] *= by;

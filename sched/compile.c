@@ -104,6 +104,7 @@ bool cim_cc_schedule(cim_cc_context *cx, cim_status *status)
     memset(plan->peak_mw, 0, sizeof plan->peak_mw);
     plan->n_curve = 0;
     plan->slow = 1.0;
+    cim_cc_expect_spill(plan);
     if (!cim_cc_pass_segment(cx, status))
         return false;
     *status = cim_cc_pass_buffer(cx) ? CIM_OK : CIM_E_NOMEM;

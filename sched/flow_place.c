@@ -1,8 +1,9 @@
 /* Where tensors are kept: the global buffer as far as it reaches, first fit by when a result is written
- * and read; else off-chip. Results of one segment go first: those that later segments read are the
- * ones that the plan lets spill. */
+ * and read, large ones first; else off-chip. Results of one segment go first: those that later segments read are
+ * the ones that the plan lets spill. */
 #include "sched/flow_emit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A place in the buffer while the time is first..last. */
@@ -115,6 +116,19 @@ static void place_result(places *x, cim_cc_op_id id)
         t->space = CIM_CC_SPACE_SPILLED;
 }
 
+typedef struct sized {
+    int64_t elements;
+    cim_cc_op_id id;
+} sized;
+
+static int larger_first(const void *pa, const void *pb)
+{
+    const sized *a = pa, *b = pb;
+    if (a->elements != b->elements)
+        return a->elements > b->elements ? -1 : 1;
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
 bool cim_cc_flow_place_tensors(emitter *e)
 {
     const cim_cc_graph *g = e->plan->graph;
@@ -125,7 +139,8 @@ bool cim_cc_flow_place_tensors(emitter *e)
     x.last = cim_arena_alloc(&e->scratch, g->n_ops, sizeof *x.last);
     x.crosses = cim_arena_alloc(&e->scratch, g->n_ops, sizeof *x.crosses);
     x.taken = cim_arena_alloc(&e->scratch, (size_t)g->n_ops + 1, sizeof *x.taken);
-    if (!segment || !done || !x.first || !x.last || !x.crosses || !x.taken)
+    sized *order = cim_arena_take(&e->scratch, (size_t)g->n_ops + 1, sizeof *order);
+    if (!order || !segment || !done || !x.first || !x.last || !x.crosses || !x.taken)
         return false;
     find_lives(&x, segment, done);
     for (uint32_t k = 0; k < g->n_inputs; k++) {
@@ -134,11 +149,15 @@ bool cim_cc_flow_place_tensors(emitter *e)
         t->row_elements = g->inputs[k].elements;
         place_offchip(&x, t);
     }
-    for (cim_cc_op_id id = 0; id < g->n_ops; id++)
+    for (cim_cc_op_id id = 0; id < g->n_ops; id++) {
         describe(&x, id);
+        cim_cc_tensor *t = &e->p->tensors[id];
+        order[id] = (sized){.elements = t->window * t->row_elements, .id = id};
+    }
+    qsort(order, g->n_ops, sizeof *order, larger_first);
     for (int crossing = 0; crossing < 2; crossing++)
-        for (cim_cc_op_id id = 0; id < g->n_ops; id++)
-            if (x.crosses[id] == (crossing == 1))
-                place_result(&x, id);
+        for (uint32_t i = 0; i < g->n_ops; i++)
+            if (x.crosses[order[i].id] == (crossing == 1))
+                place_result(&x, order[i].id);
     return true;
 }

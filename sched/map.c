@@ -387,13 +387,10 @@ static bool map_operator(cim_cc_context *cx, uint32_t xb)
     return true;
 }
 
-/* At a cut before operator c, results of operators before it that it or a later one reads must
- * wait; beyond the global buffer's size they go off-chip and come back. */
-static void spill_at_cuts(cim_cc_plan *plan, double *waiting)
+/* At a cut before operator c, results of operators before it that it or a later one reads must wait. */
+static void wait_at_cuts(cim_cc_plan *plan, double *waiting)
 {
     const cim_cc_graph *g = plan->graph;
-    if (isnan(plan->arch.chip.buffer_kib))
-        return; /* unlimited */
     double bits = (double)(plan->arch.workload.activation_bits * plan->arch.workload.batch);
     for (uint32_t i = 0; i < g->n_ops; i++) {
         if (plan->prepared->last_reader[i] == i)
@@ -404,8 +401,14 @@ static void spill_at_cuts(cim_cc_plan *plan, double *waiting)
     for (uint32_t i = 1; i <= g->n_ops; i++)
         waiting[i] += waiting[i - 1];
     for (uint32_t k = 1; k < plan->n_nodes; k++)
-        plan->spill_bits[k] =
-            2.0 * cim_max(0.0, waiting[plan->nodes[k].op] - plan->arch.chip.buffer_kib * 8192.0);
+        plan->wait_bits[k] = waiting[plan->nodes[k].op];
+}
+
+void cim_cc_expect_spill(cim_cc_plan *plan)
+{
+    double room = 0.5 * plan->arch.chip.buffer_kib * 8192.0;
+    for (uint32_t k = 1; k < plan->n_nodes && !isnan(room); k++)
+        plan->spill_bits[k] = 2.0 * cim_max(0.0, plan->wait_bits[k] - room);
 }
 
 bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status)
@@ -418,8 +421,9 @@ bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status)
     plan->nodes = cim_arena_alloc(cx->ar, (size_t)total, sizeof *plan->nodes);
     plan->node_of = cim_arena_take(cx->ar, plan->graph->n_ops, sizeof *plan->node_of);
     plan->spill_bits = cim_arena_alloc(cx->ar, (size_t)total + 1, sizeof *plan->spill_bits);
+    plan->wait_bits = cim_arena_alloc(cx->ar, (size_t)total + 1, sizeof *plan->wait_bits);
     double *waiting = cim_arena_alloc(cx->ar, (size_t)plan->graph->n_ops + 2, sizeof *waiting);
-    if (!plan->nodes || !plan->node_of || !plan->spill_bits || !waiting) {
+    if (!plan->wait_bits || !plan->nodes || !plan->node_of || !plan->spill_bits || !waiting) {
         *status = CIM_E_NOMEM;
         return false;
     }
@@ -432,6 +436,7 @@ bool cim_cc_pass_map(cim_cc_context *cx, cim_status *status)
             *status = CIM_E_NOMEM;
             return false;
         }
-    spill_at_cuts(plan, waiting);
+    wait_at_cuts(plan, waiting);
+    cim_cc_expect_spill(plan);
     return true;
 }

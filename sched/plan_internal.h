@@ -229,6 +229,7 @@ typedef struct cim_cc_segment {
     double reload_from_ns; /* when its weights begin to be written */
     double
         offchip_bits;   /* results without room in the global buffer, out and back, per inference */
+    double window_bits; /* most that its results take of the global buffer at a time */
     double latency_ns;  /* one inference through the segment */
     double interval_ns; /* between inferences in steady state */
     double bound_ns;    /* lower bound of the latency over all duplications; 0: not computed */
@@ -283,8 +284,9 @@ struct cim_cc_plan {
     double alu_ops_per_ns; /* digital operators */
     cim_cc_node *nodes;
     uint32_t n_nodes;
-    double *spill_bits; /* per node: what a cut before it moves off-chip and back, because the
-                           global buffer cannot hold what later operators still read */
+    /* per node: what waits at a cut before it for later operators, and what of it the cut moves off-chip and back
+     * because the global buffer has no room: expected, then that of the cuts as they are */
+    double *wait_bits, *spill_bits;
     uint32_t
         *core_order;    /* chip.cores: the physical core at every position of the placement's curve;
                              NULL: in order of their numbers */
@@ -352,6 +354,13 @@ bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p
                  cim_status *status);
 /** Passes segment, power and count of an opened plan. @return false: infeasible or out of memory */
 bool cim_cc_schedule(cim_cc_context *cx, cim_status *status);
+/** What spills at cuts before segments are known: results that wait have half of the global buffer. */
+void cim_cc_expect_spill(cim_cc_plan *plan);
+/** Programming a segment, no faster than the power cap allows: its reload_ns. */
+void cim_cc_time_reload(cim_cc_plan *plan, uint32_t segment);
+/** Move operators with their segments, which are chained anew, and stretch what is in them.
+ *  @param[in] old_start  starts that operators' times go with, per segment */
+void cim_cc_move_operators(cim_cc_plan *plan, const double *old_start, double by);
 /** Start and reload of all segments from their latencies, intervals and reloads; latency and interval of the plan. */
 void cim_cc_chain_segments(cim_cc_plan *plan);
 /** A scheduled plan on a clock `slow` times slower than full speed. Power and counts are to be passed again.

@@ -35,6 +35,7 @@ static void write_segment(const cim_cc_plan *p, const cim_cc_segment *s, bool de
     cim_jw_double(w, "interval_s", s->interval_ns * 1e-9);
     cim_jw_double(w, "write_energy_j", s->write_pj * 1e-12);
     cim_jw_double(w, "offchip_bits", s->offchip_bits);
+    cim_jw_double(w, "spilled_bits", p->spill_bits[s->first_node]);
     cim_jw_bool(w, "contended", s->contended);
     if (s->bound_ns > 0.0) /* how far any duplication could still go */
         cim_jw_double(w, "latency_lower_bound_s", s->bound_ns * 1e-9);

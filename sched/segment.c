@@ -237,15 +237,15 @@ static bool greedy_is_close(cim_cc_context *cx, cuts *c, const uint32_t *greedy,
     return true;
 }
 
-/* Programming no faster than the power cap allows. */
-static void slow_reload(cim_cc_plan *plan, uint32_t segment)
+void cim_cc_time_reload(cim_cc_plan *plan, uint32_t segment)
 {
+    cim_cc_segment *s = &plan->segments[segment];
     double cap = cim_cc_write_cap_mw(plan), ev[CIM_COST_N_EVENTS], pj[CIM_COST_N_KINDS];
+    s->reload_ns = cim_cc_kept_reload_ns(plan, s->first_node, s->first_node + s->n_nodes);
     if (isnan(cap))
         return;
     cim_cc_count_reload(plan, segment, ev);
-    double least = cim_cost_energy(&plan->chip, ev, 0.0, pj) / cap;
-    plan->segments[segment].reload_ns = fmax(plan->segments[segment].reload_ns, least);
+    s->reload_ns = fmax(s->reload_ns, cim_cost_energy(&plan->chip, ev, 0.0, pj) / cap);
 }
 
 bool cim_cc_range_time_kept(cim_cc_context *cx, cim_cc_range *r, const uint32_t *picks,
@@ -295,7 +295,7 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, bool duplica
         s->interval_ns = r.interval_ns;
         s->bound_ns = r.bound_ns;
         s->contended = r.contended;
-        s->reload_ns = writes ? cim_cc_kept_reload_ns(plan, r.first, r.end) : 0.0;
+        s->reload_ns = 0.0;
         for (uint32_t k = r.first; k < r.end; k++) {
             const cim_cc_node *n = &plan->nodes[k];
             plan->nodes[k].segment = i;
@@ -304,7 +304,7 @@ static cim_status build_segments(cim_cc_context *cx, const cuts *c, bool duplica
                 s->write_pj += n->write_pj * (double)n->choice_copies[picks[k]];
         }
         if (writes)
-            slow_reload(plan, i);
+            cim_cc_time_reload(plan, i);
     }
     cim_cc_chain_segments(plan);
     return CIM_OK;

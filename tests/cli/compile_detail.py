@@ -212,9 +212,14 @@ def check_kept(plan):
             parts = [(e["elements"], share(e["producer"], o["segment"]) if e["producer"] >= 0 else 0.0)
                      for e in o["inputs"]]
             waiting[i] = sum(n * s for n, s in parts) / (sum(n for n, _ in parts) or 1)
-    views = 0
+    direct = {i: max([r["id"] for r in readers[i]], default=i) for i in ops}
+    last = {}  # the last operator that reads a result, itself or through views
+    for i, o in sorted(ops.items(), reverse=True):
+        last[i] = max([last[r["id"]] if r["unit"] == "none" else r["id"] for r in readers[i]], default=i)
+    views, room, serial = 0, [], not plan["schedule"]["pipeline"] or plan["schedule"]["level"] == "none"
+    capacity = (plan["arch"]["chip"]["buffer_kib"] or float("inf")) * 8192
     for number, segment in enumerate(plan["segments"]):
-        kept = moved = 0.0
+        moved, lives = 0.0, []
         for i in segment["operators"]:
             o = ops[i]
             if o["segment"] != number or o["unit"] == "none":
@@ -223,16 +228,24 @@ def check_kept(plan):
             if any(r["unit"] == "none" and readers[r["id"]] for r in readers[i]) and o["traffic_out"] > 0:
                 views += 1
                 assert o["buffered_rows"] == rows, (o["name"], o["buffered_rows"], rows)
-            if not o["offchip"] and any(r["id"] in segment["operators"] for r in readers[i]):
-                kept += o["traffic_out"] * o["buffered_rows"] / rows
+            behind = last[i] > max(segment["operators"])  # waits at the cut
+            if not o["offchip"] and not behind and any(r["id"] in segment["operators"] for r in readers[i]):
+                lives.append((i, last[i], o["traffic_out"] * o["buffered_rows"] / rows * bits))
             moved += o["traffic_out"] if o["offchip"] else 0.0
             for e in o["inputs"]:
                 source = e["producer"]
                 if source >= 0:
                     size = e["elements"] if ops[source]["unit"] == "none" else ops[source]["traffic_out"]
                     moved += size * share(source, number)
-        if plan["schedule"]["pipeline"] and plan["schedule"]["level"] != "none":
-            assert kept * bits <= plan["arch"]["chip"]["buffer_kib"] * 8192, (number, kept)
+        room.append(max([sum(b for i, j, b in lives if not serial or i <= at <= j) for at, _, _ in lives],
+                        default=0.0))
+        assert room[number] <= capacity * (1 + 1e-9), (number, room[number])
+        cut = min(segment["operators"])
+        if number and ops[cut]["segment"] == number:  # no operator in parts across it
+            waits = sum(o["elements"] for i, o in ops.items() if i < cut <= direct[i]) * bits
+            waits *= plan["arch"]["workload"]["batch"]
+            spilled = 2 * max(0.0, waits - (capacity - max(room[number - 1], room[number])))
+            assert close(segment["spilled_bits"], spilled, 1e-9), (number, segment["spilled_bits"], spilled)
         assert close(segment["offchip_bits"], moved * bits, 1e-9), (number, segment["offchip_bits"], moved * bits)
     return views
 
