@@ -331,14 +331,18 @@ static void draw_rows(const cim_cc_context *cx, const cim_cc_segment *s, const c
     uint32_t offset = flow->stream[w->id].offset, steps = flow->stream[w->id].steps;
     const double *upto = flow->products + offset;
     double fill = n ? n->paced_fill_ns : 0.0, before = 0.0, start = 0.0, end = -1.0, done = 0.0;
-    double lead = 0.0;
+    double lead = 0.0, early = 0.0;
     if (!n) { /* a step is drawn as late as it can be: it may have waited for its turn */
         fill = w->leg[CIM_CC_LEG_L0_OUT].one_ns + w->leg[CIM_CC_LEG_OFFCHIP_OUT].one_ns;
         lead = w->total / steps * w->pace;
+        if (s->contended) { /* recorded is when its main leg began */
+            early = w->at[w->main];
+            lead += early;
+        }
     }
     for (uint32_t k = 0; k < steps; k++) {
         double share = n ? upto[k] - (k ? upto[k - 1] : 0.0) : w->total / steps;
-        double from = cx->begin[offset + k], to = cx->finish[offset + k] - fill;
+        double from = cx->begin[offset + k] - early, to = cx->finish[offset + k] - fill;
         if (!n && !cim_cc_staggered(cx->plan))
             from = cim_max(from, to - lead);
         from = from > before || k == 0 ? from : before;
