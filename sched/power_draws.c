@@ -117,7 +117,8 @@ static void add(cim_cc_draws *d, cim_cc_draw w, double pj)
 {
     pj += d->carry_pj;
     d->carry_pj = 0.0;
-    if (!(w.to_ns > w.from_ns)) {
+    if (!(w.to_ns > w.from_ns) ||
+        d->n == d->cap) { /* no time, no room: with the next, at the end with the last */
         d->carry_pj = pj;
         return;
     }
@@ -479,7 +480,7 @@ static bool repeat(const cim_cc_context *cx, const cim_cc_segment *s, size_t fir
 bool cim_cc_draws_collect(cim_cc_context *cx, cim_cc_draws *d)
 {
     const cim_cc_plan *plan = cx->plan;
-    d->cap = 16 * (size_t)cx->flow->total_steps + 40 * (size_t)plan->graph->n_ops +
+    d->cap = 32 * (size_t)cx->flow->total_steps + 40 * (size_t)plan->graph->n_ops +
              40 * (size_t)plan->n_nodes + 4 * (size_t)plan->n_segments;
     d->first = d->cap;
     d->list = cim_arena_take(cx->ar, d->cap, sizeof *d->list);
