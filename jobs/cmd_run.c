@@ -96,15 +96,19 @@ static void log_line(const char *dir, const char *text)
 static cim_status prepare_directory(const char *dir, bool resume, const cim_search_spec *spec,
                                     cim_err *err)
 {
-    char what[512];
+    char what[512], damage[4200] = "";
     if (!resume && cim_search_log_exists(dir, what, sizeof what))
         return cim_err_set(err, CIM_E_INPUT, dir,
                            "already holds a run (%s); give --resume to go on with it, or another "
                            "directory",
                            what);
     if (resume) /* another run's directory is refused before anything in it changes */
-        CIM_TRY(cim_search_log_accepts(dir, spec, err));
+        CIM_TRY(cim_search_log_accepts(dir, spec, damage, sizeof damage, err));
     CIM_TRY(cim_search_log_open(dir, err));
+    if (damage[0]) {
+        fprintf(stderr, "cimdse: warning: %s\n", damage);
+        log_line(dir, damage);
+    }
     cim_text t;
     cim_text_init(&t);
     cim_search_spec_write(spec, true, &t);

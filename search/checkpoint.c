@@ -227,7 +227,22 @@ cim_status cim_search_log_read(const cim_search_log_id *log, cim_ana_dataset *d,
     return CIM_OK;
 }
 
-cim_status cim_search_log_accepts(const char *dir, const cim_search_spec *spec, cim_err *err)
+/* The segment behind those that were read is there, so it is damaged. */
+static void tell_damage(const cim_search_log_id *log, uint64_t segments, size_t points,
+                        char *damage, size_t size)
+{
+    cim_text path;
+    segment_path(log->dir, segments, &path);
+    if (!path.failed && access(path.s, F_OK) == 0)
+        snprintf(
+            damage, size,
+            "%s: is damaged; the %zu points before it are kept, those behind are evaluated again",
+            path.s, points);
+    cim_text_clear(&path);
+}
+
+cim_status cim_search_log_accepts(const char *dir, const cim_search_spec *spec, char *damage,
+                                  size_t size, cim_err *err)
 {
     cim_search_log_id log = {.dir = dir};
     double *violation = NULL;
@@ -241,6 +256,10 @@ cim_status cim_search_log_accepts(const char *dir, const cim_search_spec *spec, 
         status = cim_search_dataset_describe(spec, d, err);
     if (status == CIM_OK)
         status = cim_search_log_read(&log, d, &violation, &segments, err);
+    if (size > 0)
+        damage[0] = '\0';
+    if (status == CIM_OK)
+        tell_damage(&log, segments, d->n, damage, size);
     cim_free(violation);
     cim_ana_dataset_clear(d);
     cim_free(d);

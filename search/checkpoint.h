@@ -47,9 +47,10 @@ CIM_MUST_CHECK cim_status cim_search_log_open(const char *dir, cim_err *err);
 bool cim_search_log_exists(const char *dir, char *what, size_t size);
 /** Whether a run of this spec may go on in DIR: CIM_OK also when there is nothing to go on from.
  *  For callers that write into DIR before cim_search_run() would refuse.
+ *  @param[out] damage  one line on a segment that cannot be used: it and what follows is evaluated again; "": none
  *  @return CIM_E_INPUT when the checkpoints belong to another spec or version */
 CIM_MUST_CHECK cim_status cim_search_log_accepts(const char *dir, const cim_search_spec *spec,
-                                                 cim_err *err);
+                                                 char *damage, size_t size, cim_err *err);
 /** Remove segments from number `from` on (damaged ones and those behind) and temporary files. */
 void cim_search_log_trim(const char *dir, uint64_t from);
 

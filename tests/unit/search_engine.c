@@ -170,15 +170,17 @@ static void test_foreign(void **state)
     cim_search_spec a, b;
     static cim_ana_dataset d;
     cim_err err = {0};
+    char said[512] = "?";
     spec_of(&a, 1, 50);
     spec_of(&b, 2, 50);
     assert_int_equal(run_in(&a, dir, false, 20).status, CIM_E_STOPPED);
     outcome o = run_in(&b, dir, true, 0);
     assert_int_equal(o.status, CIM_E_INPUT);
     assert_non_null(strstr(o.err.message, "belongs to another spec"));
-    assert_int_equal(cim_search_log_accepts(dir, &b, NULL), CIM_E_INPUT);
-    assert_int_equal(cim_search_log_accepts(dir, &a, NULL), CIM_OK);
-    assert_int_equal(cim_search_log_accepts("/nonexistent", &a, NULL), CIM_OK);
+    assert_int_equal(cim_search_log_accepts(dir, &b, said, sizeof said, NULL), CIM_E_INPUT);
+    assert_int_equal(cim_search_log_accepts(dir, &a, said, sizeof said, NULL), CIM_OK);
+    assert_string_equal(said, "");
+    assert_int_equal(cim_search_log_accepts("/nonexistent", &a, said, sizeof said, NULL), CIM_OK);
     cim_ana_dataset_init(&d);
     assert_int_equal(cim_search_checkpoint_read(dir, &b, &d, &err), CIM_E_INPUT);
     cim_ana_dataset_clear(&d);
@@ -227,6 +229,10 @@ static void test_damaged(void **state)
         int n = count_segments();
         assert_true(n >= 5);
         damage(n - 3, kinds[k].at, kinds[k].how);
+        char path[128], said[512];
+        segment(path, sizeof path, n - 3);
+        assert_int_equal(cim_search_log_accepts(dir, &s, said, sizeof said, NULL), CIM_OK);
+        assert_true(!strncmp(said, path, strlen(path)) && strstr(said, "is damaged"));
         outcome o = run_in(&s, dir, true, 0);
         if (o.status != CIM_OK)
             print_error("kind %zu: %s: %s\n", k, o.err.where, o.err.message);
