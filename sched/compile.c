@@ -88,6 +88,7 @@ bool cim_cc_open(cim_cc_context *cx, cim_cc_plan *plan, const cim_cc_prepared *p
     if (*status == CIM_OK) {
         cim_cc_place_expect(plan);
         price_operators(plan);
+        plan->write_share = 0.98;
         for (uint32_t i = 0; i < plan->graph->n_ops; i++)
             plan->ops[i].slow = 1.0;
         for (uint32_t i = 0; i < plan->graph->n_ops; i++)

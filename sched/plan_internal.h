@@ -276,6 +276,7 @@ struct cim_cc_plan {
     int64_t copy_budget; /* units that copies may take: budget, less under a power cap */
     bool overlapped;     /* a segment is written while the one before it runs */
     bool one_by_one;     /* operators may not overlap: a power cap */
+    double write_share;  /* of a power cap, above leakage: what programming may draw */
     double slow;         /* every leg takes so many times as long: a power cap */
     double blame; /* which windows above a power cap note operators: so far from it to the peak */
     cim_cc_noc noc;

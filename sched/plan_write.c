@@ -216,6 +216,8 @@ static void write_operator(const cim_cc_plan *p, cim_cc_op_id id, bool detail, c
     if (p->node_of[id] != UINT32_MAX)
         cim_jw_double(w, "sqnr_db", o->sqnr_db);
     cim_jw_string(w, "limited_by", cim_cc_limit_words[o->limit]);
+    uint32_t node = p->node_of[id];
+    cim_jw_double(w, "slow", cim_cc_slow(p, id, node == UINT32_MAX ? NULL : &p->nodes[node]));
     cim_jw_int(w, "buffered_rows", o->window_rows);
     cim_jw_bool(w, "offchip", o->offchip);
     if (detail) {

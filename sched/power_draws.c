@@ -53,7 +53,12 @@ static const cim_cc_node *node_in(const cim_cc_plan *plan, const cim_cc_segment 
 
 static bool takes_time(const cim_cc_plan *plan, cim_cc_op_id id)
 {
-    return plan->node_of[id] != UINT32_MAX || plan->digital_ns[id] > 0.0;
+    double in = 0.0, out = 0.0;
+    if (plan->node_of[id] != UINT32_MAX || plan->digital_ns[id] > 0.0)
+        return true;
+    if (isfinite(plan->chip.offchip_bits_per_ns)) /* it may move what waits off-chip */
+        cim_cc_leg_border(plan, id, &in, &out);
+    return in + out > 0.0;
 }
 
 /* Whether others may draw in an operator's time: not while the network's inputs are just renamed. */
